@@ -1,0 +1,139 @@
+//! Defines the legal vocabulary of the corpus: kinds and types of documents, courts, instances, parts.
+
+use serde::{Deserialize, Serialize};
+
+/// Declares an enum whose variants are stored in shards under a fixed name.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
+
+        impl $name {
+            /// Every variant, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name under which shards, manifests and the command line know it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The variant of that name, if there is one.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+named! {
+    /// What a source delivers, and which profile of rules its documents go through.
+    Kind {
+        /// Laws, regulations and interpretations (法典, 法规, 司法解释).
+        Statute = "statute",
+        /// Court documents (裁判文书), guiding cases (指导性案例) included.
+        Judgment = "judgment",
+        /// Records with an instruction and an answer.
+        Instruction = "instruction",
+        /// Evaluation sets; the pipeline never puts them into a corpus.
+        Benchmark = "benchmark",
+    }
+}
+
+named! {
+    /// The type of a document within its kind.
+    DocumentType {
+        /// 宪法 and its amendments.
+        Constitution = "constitution",
+        /// 法律, passed by the National People's Congress or its Standing Committee.
+        Law = "law",
+        /// 行政法规, by the State Council.
+        AdministrativeRegulation = "administrative_regulation",
+        /// 司法解释, by the Supreme People's Court or Procuratorate.
+        JudicialInterpretation = "judicial_interpretation",
+        /// 地方性法规, by a local people's congress.
+        LocalRegulation = "local_regulation",
+        /// 部门规章, by a ministry or commission.
+        DepartmentalRule = "departmental_rule",
+        /// A statute whose issuing body is not stated.
+        OtherStatute = "other_statute",
+        /// 判决书.
+        Judgment = "judgment",
+        /// 裁定书.
+        Ruling = "ruling",
+        /// 调解书.
+        MediationStatement = "mediation_statement",
+        /// 决定书.
+        Decision = "decision",
+        /// 通知书.
+        Notice = "notice",
+        /// A case published as an example (指导性案例, 典型案例).
+        GuidingCase = "guiding_case",
+        /// A court document that does not say what it is.
+        OtherCourtDocument = "other_court_document",
+    }
+}
+
+named! {
+    /// Which side of the corpus a document is on.
+    Split {
+        /// Read by training.
+        Train = "train",
+        /// Held out; read by evaluation while training.
+        Validation = "validation",
+    }
+}
+
+named! {
+    /// The level of a court (法院层级), which is not the instance of a case.
+    CourtLevel {
+        /// 基层人民法院.
+        Basic = "basic",
+        /// 中级人民法院, and special courts of that level.
+        Intermediate = "intermediate",
+        /// 高级人民法院.
+        High = "high",
+        /// 最高人民法院.
+        Supreme = "supreme",
+    }
+}
+
+named! {
+    /// The instance of a case (审级).
+    Instance {
+        /// 一审.
+        First = "first",
+        /// 二审.
+        Second = "second",
+        /// 再审 and the review of applications for it.
+        Retrial = "retrial",
+    }
+}
+
+named! {
+    /// The parts of a court document, in the order of SPC 法〔2016〕221号.
+    Section {
+        /// 标题: court, document type and case number.
+        Title = "title",
+        /// 首部: parties, counsel and how the case came to the court.
+        Header = "header",
+        /// 事实: claims, evidence and what the court found.
+        Facts = "facts",
+        /// 理由: from 本院认为.
+        Reasoning = "reasoning",
+        /// 裁判依据: the statutes it rests on.
+        LegalBasis = "legal_basis",
+        /// 裁判主文: what is ordered.
+        Disposition = "disposition",
+        /// 尾部: costs and appeal.
+        Tail = "tail",
+        /// 落款: judges, date, clerk.
+        Signature = "signature",
+    }
+}

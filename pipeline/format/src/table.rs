@@ -1,0 +1,280 @@
+//! Defines the four tables of a corpus: their columns, what each means, and how files are laid out.
+
+use std::{collections::HashMap, sync::Arc};
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+
+/// The version of everything in this file. A change of a column is a new version; a small corpus
+/// of every released version lies in `tests/compat/`.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A table of the corpus; each is a folder of parquet files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// Pretraining text, a row per statute or court document.
+    Documents,
+    /// A row per article of a statute.
+    Articles,
+    /// A row per instruction record.
+    Instructions,
+    /// A row per document that did not make it, with stage and reason.
+    Dropped,
+}
+
+/// A column: name, Arrow type, whether it may be null, and what it means.
+pub struct Column {
+    /// Name in the schema.
+    pub name: &'static str,
+    /// Arrow type.
+    pub data_type: DataType,
+    /// Whether a value may be absent.
+    pub nullable: bool,
+    /// One sentence for analysts; stored in the parquet metadata.
+    pub comment: &'static str,
+}
+
+impl Table {
+    /// Every table, in the order in which a build writes them.
+    pub const ALL: [Self; 4] = [Self::Documents, Self::Articles, Self::Instructions, Self::Dropped];
+
+    /// The table's folder below the corpus.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Documents => "documents",
+            Self::Articles => "articles",
+            Self::Instructions => "instructions",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    /// The table of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.name() == name)
+    }
+
+    /// The columns that are folders too (`kind=statute/split=train/`), outermost first.
+    pub const fn partition_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Documents | Self::Instructions => &["kind", "split"],
+            Self::Articles => &["split"],
+            Self::Dropped => &["reason"],
+        }
+    }
+
+    /// The columns by which the rows of a partition are sorted, nulls last.
+    pub const fn sorted_by(self) -> &'static [&'static str] {
+        match self {
+            Self::Documents => &["date"],
+            Self::Articles => &["version_date"],
+            Self::Instructions | Self::Dropped => &[],
+        }
+    }
+
+    /// The columns with a bloom filter: those by which a single row is looked up.
+    pub const fn bloom_filtered(self) -> &'static [&'static str] {
+        match self {
+            Self::Documents => &["id", "number"],
+            Self::Articles => &["id", "document_id"],
+            Self::Instructions | Self::Dropped => &["id"],
+        }
+    }
+
+    /// The columns of running text: no dictionary, no statistics of their values.
+    pub const fn text_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Documents | Self::Articles => &["text"],
+            Self::Instructions => &["instruction", "input", "output"],
+            Self::Dropped => &["detail", "excerpt"],
+        }
+    }
+
+    /// The columns in file order, each with its meaning.
+    pub fn columns(self) -> Vec<Column> {
+        match self {
+            Self::Documents => documents(),
+            Self::Articles => articles(),
+            Self::Instructions => instructions(),
+            Self::Dropped => dropped(),
+        }
+    }
+
+    /// The Arrow schema; every field carries its comment as metadata.
+    pub fn schema(self) -> SchemaRef {
+        let fields: Vec<Field> = self
+            .columns()
+            .into_iter()
+            .map(|c| {
+                Field::new(c.name, c.data_type, c.nullable)
+                    .with_metadata(HashMap::from([("comment".to_owned(), c.comment.to_owned())]))
+            })
+            .collect();
+        Arc::new(Schema::new(fields))
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+fn required(name: &'static str, data_type: DataType, comment: &'static str) -> Column {
+    Column { name, data_type, nullable: false, comment }
+}
+
+fn optional(name: &'static str, data_type: DataType, comment: &'static str) -> Column {
+    Column { name, data_type, nullable: true, comment }
+}
+
+/// The type of `documents.metadata.sections`: spans of the judgment's parts in characters of `text`.
+pub fn sections_type() -> DataType {
+    let span = DataType::Struct(Fields::from(vec![
+        Field::new("section", DataType::Utf8, false),
+        Field::new("start", DataType::UInt32, false),
+        Field::new("end", DataType::UInt32, false),
+    ]));
+    DataType::List(Arc::new(Field::new("item", span, false)))
+}
+
+/// The fields of `documents.metadata`: what only one kind of document has.
+pub fn metadata_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("law", DataType::Utf8, true),
+        Field::new("promulgated", DataType::Date32, true),
+        Field::new("effective", DataType::Date32, true),
+        Field::new("repealed", DataType::Date32, true),
+        Field::new("court_level", DataType::Utf8, true),
+        Field::new("instance", DataType::Utf8, true),
+        Field::new("sections", sections_type(), true),
+    ])
+}
+
+/// The type of `instructions.history`: earlier turns, oldest first.
+pub fn history_type() -> DataType {
+    let turn = DataType::Struct(Fields::from(vec![
+        Field::new("question", DataType::Utf8, false),
+        Field::new("answer", DataType::Utf8, false),
+    ]));
+    DataType::List(Arc::new(Field::new("item", turn, false)))
+}
+
+fn documents() -> Vec<Column> {
+    use DataType::{Date32, Float32, Struct, UInt32, Utf8};
+    vec![
+        required(
+            "id",
+            Utf8,
+            "Stable id: source and path below it; where a file holds many records, a colon and the record's own id or its line.",
+        ),
+        required("kind", Utf8, "statute or judgment."),
+        required(
+            "document_type",
+            Utf8,
+            "Type within the kind: law, administrative_regulation, ..., judgment, ruling, ...",
+        ),
+        required("source", Utf8, "Name of the manifest the document came through."),
+        required("title", Utf8, "Title of the statute, or court, document type and case number of a court document."),
+        optional("date", Date32, "Date of this version of a statute; date of a court document."),
+        optional("issuer", Utf8, "Issuing body of a statute; court of a court document."),
+        optional("number", Utf8, "Case number, or number of a statute such as 法释〔2000〕12号, in canonical form."),
+        required("num_chars", UInt32, "Length of text in Unicode characters."),
+        required("num_articles", UInt32, "Articles found in a statute; 0 for court documents."),
+        required("split", Utf8, "train or validation; versions and near-copies of one text are on one side."),
+        optional(
+            "duplicate_cluster",
+            Utf8,
+            "Id of the first document of the cluster of near-copies this one belongs to.",
+        ),
+        required("raw_path", Utf8, "File below the source's folder; an archive's member after `!/`."),
+        optional(
+            "raw_record",
+            UInt32,
+            "Line of the record in its file, or its place in a JSON array, from 1; null where the file is the record.",
+        ),
+        required("raw_sha256", Utf8, "SHA-256 of the raw file."),
+        required("raw_encoding", Utf8, "Encoding the raw bytes were decoded from."),
+        required("q_han_fraction", Float32, "Share of Han characters."),
+        required("q_digit_fraction", Float32, "Share of ASCII digits."),
+        required("q_punctuation_fraction", Float32, "Share of punctuation and symbols."),
+        required("q_masked_fraction", Float32, "Share of masking characters (某, ×, *, X)."),
+        required("q_replacement_fraction", Float32, "Share of U+FFFD: characters lost before we saw them."),
+        required("q_duplicate_line_fraction", Float32, "Share of lines that repeat an earlier line."),
+        required("q_duplicate_5gram_fraction", Float32, "Share of 5-character shingles that repeat an earlier one."),
+        required("text", Utf8, "The cleaned text, paragraphs separated by a line feed."),
+        required(
+            "metadata",
+            Struct(metadata_fields()),
+            "What only one kind has: law, promulgated, effective, repealed; court_level, instance, sections (character spans of text).",
+        ),
+    ]
+}
+
+fn articles() -> Vec<Column> {
+    use DataType::{Date32, UInt16, UInt32, Utf8};
+    vec![
+        required(
+            "id",
+            Utf8,
+            "Id of the document, #, and the article's number; a repeated number carries its occurrence.",
+        ),
+        required("document_id", Utf8, "Id of the statute in documents."),
+        required("law", Utf8, "Title of the statute without its version."),
+        required("document_type", Utf8, "Type of the statute."),
+        optional("version_date", Date32, "Date of this version of the statute."),
+        optional("part", Utf8, "Heading of the part (编)."),
+        optional("subpart", Utf8, "Heading of the subpart (分编)."),
+        optional("chapter", Utf8, "Heading of the chapter (章)."),
+        optional("section", Utf8, "Heading of the section (节)."),
+        required("number", Utf8, "The number in Arabic digits: 120, or 120-1 for 第一百二十条之一."),
+        required("label", Utf8, "The number as the statute writes it: 第一百二十条之一."),
+        required("base", UInt16, "The number before 之."),
+        optional("inserted", UInt16, "The number after 之, of an article inserted by amendment."),
+        required("ordinal", UInt32, "Position of the article in its statute, from 0."),
+        required("num_chars", UInt32, "Length of text in Unicode characters."),
+        required("text", Utf8, "Text without the label, paragraphs separated by a line feed."),
+        optional("promulgated", Date32, "When the statute was first passed or published."),
+        optional("effective", Date32, "When it took effect, where it says so."),
+        optional("repealed", Date32, "When it was repealed, where it says so."),
+        required("source", Utf8, "Name of the manifest the statute came through."),
+        required("split", Utf8, "The split of the statute."),
+    ]
+}
+
+fn instructions() -> Vec<Column> {
+    use DataType::{UInt32, Utf8};
+    vec![
+        required("id", Utf8, "Stable id: source, path and record, or the article it was derived from and the kind."),
+        required(
+            "kind",
+            Utf8,
+            "consultation (given records), article_lookup or article_recitation (derived from statutes).",
+        ),
+        required("source", Utf8, "Name of the manifest the record or its statute came through."),
+        required("instruction", Utf8, "What is asked."),
+        required("input", Utf8, "Material that goes with the question; empty where there is none."),
+        required("output", Utf8, "The answer."),
+        required("history", history_type(), "Earlier turns of the conversation, oldest first."),
+        optional("document_id", Utf8, "The statute a derived record rests on."),
+        optional("article", Utf8, "The id of the article a derived record rests on."),
+        required("num_chars", UInt32, "Characters of instruction, input, output and history together."),
+        required("split", Utf8, "train or validation; a derived record is where its statute is."),
+    ]
+}
+
+fn dropped() -> Vec<Column> {
+    use DataType::{Float32, UInt32, Utf8};
+    vec![
+        required("id", Utf8, "Id the document has or would have had; a file that could not be read has its path."),
+        required("kind", Utf8, "Kind of the source."),
+        required("source", Utf8, "Name of the manifest."),
+        required("raw_path", Utf8, "File below the source's folder."),
+        optional("raw_record", UInt32, "Line of the record in its file, from 1."),
+        required("stage", Utf8, "Stage that dropped it: read, clean, segment, filter or dedup."),
+        required("reason", Utf8, "Reason, as a fixed name."),
+        required("detail", Utf8, "The measured value and the limit, or what was wrong and where."),
+        optional("kept_id", Utf8, "For a duplicate: the document that was kept."),
+        optional("similarity", Float32, "For a near-duplicate: Jaccard similarity of the 5-character shingles."),
+        optional("num_chars", UInt32, "Characters of the cleaned text, where it came that far."),
+        optional("excerpt", Utf8, "The first characters of the text, where it came that far."),
+    ]
+}

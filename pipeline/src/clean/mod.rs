@@ -1,0 +1,85 @@
+//! Clean text by named rules; every rule counts what it changed.
+
+/// Lines: blank ones, edges, spaced headings.
+pub mod layout;
+/// Markdown and HTML remnants.
+pub mod markup;
+/// Characters: composition, width, spaces, invisible and lost characters.
+pub mod unicode;
+
+/// Declares the rules with their name in reports.
+macro_rules! rules {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
+        /// A cleaning rule.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum Rule { $($(#[$doc])* $variant,)+ }
+
+        impl Rule {
+            /// Every rule, in the order of the work.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in reports.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+    };
+}
+
+rules! {
+    /// CR and CRLF become LF; U+2028 and U+2029 too.
+    LineBreak = "line break unified",
+    /// Canonical composition (NFC), compatibility ideographs included.
+    Composed = "composed (NFC)",
+    /// Full-width digits and Latin letters become ASCII; punctuation stays as it is.
+    WidthFolded = "full-width letter or digit folded",
+    /// U+3000, NBSP and other spaces become a space.
+    SpaceFolded = "wide or no-break space folded",
+    /// Zero-width characters, soft hyphens and marks of direction or order are removed.
+    InvisibleRemoved = "invisible character removed",
+    /// Control characters are removed.
+    ControlRemoved = "control character removed",
+    /// A private-use character stood for one that the source lost; it becomes U+FFFD.
+    PrivateUse = "private-use character marked as lost",
+    /// A block of YAML at the start of a page is removed.
+    FrontMatter = "front matter removed",
+    /// HTML comments are removed.
+    Comment = "comment removed",
+    /// Emphasis, break tags and links are reduced to their text.
+    Inline = "inline markup removed",
+    /// A table of contents is removed.
+    Contents = "table of contents removed",
+    /// 总 则 becomes 总则.
+    SpacedHeading = "spaced heading joined",
+    /// Spaces at the edges of a line and runs of spaces inside it are removed.
+    Spaces = "spaces trimmed",
+}
+
+/// How often each rule changed something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RuleCounts([u64; Rule::ALL.len()]);
+
+impl RuleCounts {
+    /// Count one change.
+    pub fn hit(&mut self, rule: Rule) {
+        self.0[rule as usize] += 1;
+    }
+
+    /// Add another document's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, n)| *sum += n);
+    }
+
+    /// Each rule with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Rule, u64)> {
+        Rule::ALL.iter().copied().zip(self.0)
+    }
+
+    /// Add `count` under the rule of that name; unknown names are ignored.
+    pub fn add_named(&mut self, name: &str, count: u64) {
+        if let Some(rule) = Rule::ALL.iter().find(|rule| rule.as_str() == name) {
+            self.0[*rule as usize] += count;
+        }
+    }
+}

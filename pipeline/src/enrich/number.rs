@@ -1,0 +1,59 @@
+//! Defines case numbers (（2023）京01民终123号) and statute numbers (法释〔2000〕12号) in canonical form.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+static CASE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[（(〔\[［【]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］】]\s*([\p{Han}][\p{Han}0-9a-zA-Z\s、（）()\-—]{0,24}?)\s*第?\s*([0-9]+(?:[-—之、][0-9]+)*)\s*号")
+        .unwrap_or_else(|e| unreachable!("{e}"))
+});
+
+static STATUTE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"([\p{Han}]{1,10})\s*[（(〔\[［]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］]\s*第?\s*([0-9]{1,4})\s*号")
+        .unwrap_or_else(|e| unreachable!("{e}"))
+});
+
+/// The first case number in `text`, as （2023）京01民终123号: full-width brackets, no spaces.
+pub fn case_number(text: &str) -> Option<String> {
+    let found = CASE.captures(text)?;
+    let court: String = found[2].chars().filter(|c| !c.is_whitespace()).collect();
+    let court = court.trim_end_matches('第');
+    let ordinal = if found[0].contains('第') { "第" } else { "" };
+    Some(format!("（{}）{court}{ordinal}{}号", &found[1], &found[3]))
+}
+
+/// The first number of a statute in `text`, as 法释〔2000〕12号.
+pub fn statute_number(text: &str) -> Option<String> {
+    let found = STATUTE.captures(text)?;
+    // What precedes the number may run into it: keep the issuer's sign only.
+    let sign = found[1].trim_start_matches(['第', '号', '以', '据', '按', '由', '日']);
+    Some(format!("{sign}〔{}〕{}号", &found[2], &found[3]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_numbers_of_every_bracket() {
+        let cases = [
+            ("（2017）沪0120刑初684号", Some("（2017）沪0120刑初684号")),
+            ("(2015)刑监字第12号", Some("（2015）刑监字第12号")),
+            ("〔2014〕民申字第 1 号", Some("（2014）民申字第1号")),
+            ("［2013］浙杭刑终字第3-1号", Some("（2013）浙杭刑终字第3-1号")),
+            ("没有案号", None),
+            ("（2017年）", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(case_number(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn statute_numbers() {
+        assert_eq!(statute_number("2000年6月22日 法释〔2000〕12号 公布").as_deref(), Some("法释〔2000〕12号"));
+        assert_eq!(statute_number("法释[2013]5号").as_deref(), Some("法释〔2013〕5号"));
+        assert_eq!(statute_number("国务院令第4号"), None);
+    }
+}

@@ -1,0 +1,196 @@
+//! Defines what a statute says of itself: type, issuing body, number and dates.
+
+use std::sync::LazyLock;
+
+use chrono::NaiveDate;
+use corpus_format::legal::DocumentType;
+use regex::Regex;
+
+use super::{date, number};
+use crate::segment::statute::Statute;
+
+/// The metadata of a statute.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct StatuteFacts {
+    /// Title without a version in brackets.
+    pub law: String,
+    /// Issuing body.
+    pub issuer: Option<String>,
+    /// Number, as 法释〔2000〕12号.
+    pub number: Option<String>,
+    /// Date of this version: from the file's name, else the last date of its history.
+    pub version: Option<NaiveDate>,
+    /// When it was first passed or published.
+    pub promulgated: Option<NaiveDate>,
+    /// When it took effect, where it says so.
+    pub effective: Option<NaiveDate>,
+    /// When it was repealed, where it says so.
+    pub repealed: Option<NaiveDate>,
+}
+
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"中华人民共和国\p{Han}{1,20}?法").unwrap_or_else(|e| unreachable!("{e}")));
+static VERSION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[（(]([12][0-9]{3}-[0-9]{2}-[0-9]{2})[）)]$").unwrap_or_else(|e| unreachable!("{e}"))
+});
+static VERSION_NOTE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[（(][^（()）]*(?:修订|修正|修改|[12][0-9]{3}[年\-])[^（()）]*[）)]$")
+        .unwrap_or_else(|e| unreachable!("{e}"))
+});
+static ISSUER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"全国人民代表大会常务委员会|全国人民代表大会|最高人民法院|最高人民检察院|[\p{Han}]{2,8}(?:省|市|自治区|自治州|自治县|特区)(?:第?[一二三四五六七八九十]*届?)人民代表大会(?:常务委员会)?|国务院|中央军事委员会|[\p{Han}]{2,16}(?:部|总局|委员会|署|局)(?:令|公告)")
+        .unwrap_or_else(|e| unreachable!("{e}"))
+});
+static EFFECTIVE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"自([12][0-9]{3}年[0-9]{1,2}月[0-9]{1,2}日)起(?:施行|实施|生效|执行)")
+        .unwrap_or_else(|e| unreachable!("{e}"))
+});
+
+/// Split the version date off the name of a file: 刑法(2020-12-26) → 刑法, 2020-12-26.
+pub fn file_version(stem: &str) -> (&str, Option<NaiveDate>) {
+    match VERSION.captures(stem) {
+        Some(found) => {
+            let start = found.get(0).map_or(stem.len(), |m| m.start());
+            (stem[..start].trim(), date::first(&found[1]))
+        }
+        None => (stem, None),
+    }
+}
+
+/// Read the metadata of a statute from its title, history, last articles and file name.
+pub fn facts(statute: &Statute, title: &str, file_stem: &str) -> StatuteFacts {
+    let history = statute.history.join("\n");
+    let dated = |words: &[&str]| {
+        let line = statute.history.iter().find(|line| words.iter().any(|word| line.contains(word)))?;
+        date::first(line)
+    };
+    let passed = dated(&["通过", "公布", "发布", "颁布", "批准", "印发"]);
+    let promulgated = passed.or_else(|| date::first(&history));
+    let amended = statute.history.iter().rev().filter(|line| !line.contains("施行")).find_map(|line| date::first(line));
+    // The article on taking effect is among the last; annexes may follow it.
+    let mut last = statute.articles.iter().rev().take(3);
+    let effective = last
+        .find_map(|article| EFFECTIVE.captures(&article.text).and_then(|found| date::first(&found[1])))
+        .or_else(|| dated(&["施行", "实施", "生效"]));
+    StatuteFacts {
+        law: VERSION_NOTE.replace(title, "").trim().to_owned(),
+        issuer: issuer(title, &history),
+        number: number::statute_number(&history),
+        version: file_version(file_stem).1.or(amended).or(promulgated),
+        promulgated,
+        effective,
+        repealed: dated(&["废止", "失效"]),
+    }
+}
+
+fn issuer(title: &str, history: &str) -> Option<String> {
+    // A regulation that a ministry published is still one of its own; an interpretation names its court.
+    let found = ISSUER.find(title).filter(|m| m.start() == 0).or_else(|| ISSUER.find(history))?;
+    let name = found.as_str().trim_end_matches('令').trim_end_matches("公告");
+    let name = name.trim_start_matches(['日', '经', '由']);
+    // A congress is one body through all its terms (届).
+    match (name.find('第'), name.find('届')) {
+        (Some(from), Some(to)) if from < to => Some(format!("{}{}", &name[..from], &name[to + '届'.len_utf8()..])),
+        _ => Some(name.to_owned()),
+    }
+}
+
+/// The type of a statute, by its title, history and issuer, and where these say nothing by the folder
+/// that its collection files it under.
+pub fn document_type(title: &str, history: &[String], issuer: Option<&str>, raw_path: &str) -> DocumentType {
+    let history = history.join("\n");
+    let names = |word: &str| title.contains(word) || history.contains(word);
+    if title == "中华人民共和国宪法" || title.starts_with("中华人民共和国宪法修正案") {
+        return DocumentType::Constitution;
+    }
+    if title.starts_with("最高人民") || issuer.is_some_and(|i| i.starts_with("最高人民")) {
+        return DocumentType::JudicialInterpretation;
+    }
+    match issuer {
+        Some(i) if i.starts_with("全国人民代表大会") => DocumentType::Law,
+        Some("国务院") => DocumentType::AdministrativeRegulation,
+        Some(i) if i.contains("人民代表大会") => DocumentType::LocalRegulation,
+        _ if names("全国人民代表大会") || (title.starts_with("中华人民共和国") && title.ends_with('法')) => {
+            DocumentType::Law
+        }
+        _ if names("国务院") => DocumentType::AdministrativeRegulation,
+        Some(_) => DocumentType::DepartmentalRule,
+        None => by_folder(raw_path),
+    }
+}
+
+fn by_folder(raw_path: &str) -> DocumentType {
+    let folders = [
+        ("行政法规", DocumentType::AdministrativeRegulation),
+        ("司法解释", DocumentType::JudicialInterpretation),
+        ("地方性法规", DocumentType::LocalRegulation),
+        ("部门规章", DocumentType::DepartmentalRule),
+    ];
+    let filed = |(folder, _): &&(&str, DocumentType)| raw_path.split('/').any(|part| part == *folder);
+    folders.iter().find(filed).map_or(DocumentType::OtherStatute, |(_, kind)| *kind)
+}
+
+/// The name of a law whose text carries no title: the first law it names outside of quotation marks.
+pub fn name_in_text(statute: &Statute) -> Option<&str> {
+    let opening = statute.articles.iter().take(3).map(|article| article.text.as_str());
+    opening
+        .flat_map(|text| NAME.find_iter(text).map(move |m| (text, m)))
+        .find_map(|(text, found)| (!text[..found.start()].ends_with('《')).then_some(found.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clean::{RuleCounts, markup};
+    use crate::segment::statute;
+
+    fn read(text: &str, stem: &str) -> (StatuteFacts, DocumentType) {
+        let mut counts = RuleCounts::default();
+        let s = statute::parse(&markup::markdown(text, &mut counts), &mut counts);
+        let title = s.title.clone().unwrap_or_default();
+        let facts = facts(&s, &title, stem);
+        let kind = document_type(&title, &s.history, facts.issuer.as_deref(), "某源/某法.md");
+        (facts, kind)
+    }
+
+    fn iso(date: Option<NaiveDate>) -> String {
+        date.map(|d| d.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_law_with_its_amendments() {
+        let (facts, kind) = read(
+            "# 中华人民共和国国家赔偿法\n\n1994年5月12日 第八届全国人民代表大会常务委员会第七次会议通过\n\n\
+             2012年10月26日 第十一届全国人民代表大会常务委员会第二十九次会议第二次修正\n\n<!-- INFO END -->\n\n\
+             第一条 甲。\n\n第二条 本法自1995年1月1日起施行。\n",
+            "国家赔偿法(2012-10-26)",
+        );
+        assert_eq!(kind, DocumentType::Law);
+        assert_eq!(facts.issuer.as_deref(), Some("全国人民代表大会常务委员会"));
+        assert_eq!(facts.law, "中华人民共和国国家赔偿法");
+        let dates = [facts.promulgated, facts.version, facts.effective, facts.repealed].map(iso);
+        assert_eq!(dates, ["1994-05-12", "2012-10-26", "1995-01-01", ""]);
+    }
+
+    #[test]
+    fn interpretations_regulations_and_rules() {
+        let (facts, kind) = read(
+            "# 最高人民法院关于审理某案件的解释（2020年修正）\n\n2000年6月22日 法释〔2000〕12号 公布\n\n<!-- INFO END -->\n\n第一条 甲。\n",
+            "某解释",
+        );
+        assert_eq!(kind, DocumentType::JudicialInterpretation);
+        assert_eq!(facts.number.as_deref(), Some("法释〔2000〕12号"));
+        assert_eq!(facts.law, "最高人民法院关于审理某案件的解释");
+        let (_, kind) =
+            read("# 某条例\n\n2004年2月1日 国务院令第4号公布\n\n<!-- INFO END -->\n\n第一条 甲。\n", "某条例");
+        assert_eq!(kind, DocumentType::AdministrativeRegulation);
+        let (facts, kind) = read(
+            "# 重庆市某条例\n\n2011年11月29日 重庆市第三届人民代表大会常务委员会通过\n\n<!-- INFO END -->\n\n第一条 甲。\n",
+            "某条例",
+        );
+        assert_eq!(
+            (kind, facts.issuer.as_deref()),
+            (DocumentType::LocalRegulation, Some("重庆市人民代表大会常务委员会"))
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! Cut statutes and judgments into named parts.
+
+/// Headings of a statute: 编, 分编, 章, 节, 条.
+pub mod heading;
+/// A court document's sections.
+pub mod judgment;
+/// Chinese numerals and article numbers.
+pub mod numeral;
+/// A statute's title, history, tree and articles.
+pub mod statute;

@@ -1,0 +1,14 @@
+//! Write the shards: place every row, sort within bounds, write parquet, seal with the index.
+
+/// The dataset card beside the shards.
+pub mod card;
+/// Which row goes into which file, and where in it.
+pub mod place;
+/// A finished build put in the place of the last one.
+pub mod seal;
+/// Rows of all units brought into the order of their shards.
+pub mod sort;
+/// The four tables out of the units' rows and the verdicts.
+pub mod tables;
+/// One parquet file.
+pub mod write;

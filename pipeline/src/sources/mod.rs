@@ -1,0 +1,259 @@
+//! Read raw files: find them, unpack them, decode them, recognise their form, and split them into records.
+
+/// Open a plain file, a compressed one, or the members of an archive.
+pub mod container;
+/// Recognise an encoding and decode to UTF-8.
+pub mod encoding;
+/// Find and hash the files of a source.
+pub mod files;
+/// Recognise a raw form by its content.
+pub mod form;
+/// The instruction schemas of the public sets.
+pub mod instruction;
+/// JSON records, a line or an array element each.
+pub mod records;
+/// The header lines of SPC text files.
+pub mod spc;
+
+use std::io::{BufRead, Cursor, Read};
+
+use corpus_format::{legal::Kind, manifest::Form};
+
+use self::{container::Member, encoding::TextEncoding, files::RawFile, instruction::InstructionRecord};
+use crate::{
+    config::Limits,
+    outcome::{Reason, Rejection},
+};
+
+/// What a source delivers for one record.
+#[derive(Debug)]
+pub struct RawRecord {
+    /// The archive's member it came from.
+    pub member: Option<String>,
+    /// Line of the record in its file, or its place in a JSON array, from 1; `None` where the file is the record.
+    pub record: Option<u32>,
+    /// The id that the record itself carries.
+    pub given_id: Option<String>,
+    /// Name of the encoding the bytes were decoded from.
+    pub encoding: &'static str,
+    /// The content.
+    pub content: Content,
+}
+
+/// The content of a record, by what becomes of it.
+#[derive(Debug)]
+pub enum Content {
+    /// Text of a statute or a court document.
+    Document(RawDocument),
+    /// An instruction with its answer.
+    Instruction(InstructionRecord),
+    /// Nothing that can be used.
+    Rejected(Rejection),
+}
+
+/// Text of a statute or a court document as its source has it.
+#[derive(Debug)]
+pub struct RawDocument {
+    /// The raw form.
+    pub form: Form,
+    /// Title, where the form has it outside of the text.
+    pub title: Option<String>,
+    /// Date of publication, where the form states it.
+    pub published: Option<String>,
+    /// The text, not cleaned.
+    pub text: String,
+}
+
+/// Bytes at the start of a file by which encoding and form are recognised.
+const HEAD_BYTES: u64 = 64 << 10;
+
+/// Read every record of `file` (of the part `range` of it, whose first line is `first_line`) in order.
+pub fn read_file(
+    file: &RawFile,
+    part: Option<files::Part>,
+    kind: Kind,
+    form: Option<Form>,
+    limits: &Limits,
+    emit: &mut dyn FnMut(RawRecord),
+) {
+    let first_line = part.map_or(1, |p| p.first_line);
+    let opened = container::for_each_member(&file.path, part, limits, &mut |member, reader| {
+        let name = member.name.clone();
+        let mut reading = Reading { kind, form, limits, member: name, encoding: "unknown", emit: &mut *emit };
+        let read = reader.and_then(|reader| reading.member(&member, reader, first_line));
+        if let Err(rejection) = read {
+            reading.reject(rejection);
+        }
+    });
+    if let Err(rejection) = opened {
+        Reading { kind, form, limits, member: None, encoding: "unknown", emit }.reject(rejection);
+    }
+}
+
+/// One member while it is read.
+struct Reading<'a> {
+    kind: Kind,
+    form: Option<Form>,
+    limits: &'a Limits,
+    member: Option<String>,
+    encoding: &'static str,
+    emit: &'a mut dyn FnMut(RawRecord),
+}
+
+impl Reading<'_> {
+    fn emit(&mut self, record: Option<u32>, given_id: Option<String>, content: Content) {
+        let (member, encoding) = (self.member.clone(), self.encoding);
+        (self.emit)(RawRecord { member, record, given_id, encoding, content });
+    }
+
+    fn reject(&mut self, rejection: Rejection) {
+        self.emit(rejection.record, None, Content::Rejected(rejection));
+    }
+
+    fn member(&mut self, member: &Member, reader: &mut dyn BufRead, first_line: u32) -> Result<(), Rejection> {
+        let mut head = Vec::new();
+        (&mut *reader).take(HEAD_BYTES).read_to_end(&mut head).map_err(|e| member.fault(&e))?;
+        if head.iter().all(u8::is_ascii_whitespace) && (head.len() as u64) < HEAD_BYTES {
+            return Err(Rejection::new(Reason::Empty, format!("{} bytes, all blank", head.len())));
+        }
+        let whole = (head.len() as u64) < HEAD_BYTES;
+        let encoding = TextEncoding::detect(&head, whole)?;
+        self.encoding = encoding.name();
+        let head_text = encoding.decode_lossy(&head);
+        let form = match self.form {
+            Some(form) => form,
+            None => form::recognise(&head_text, self.kind)?,
+        };
+        let first = head_text.trim_start().chars().next();
+        let mut reader = Cursor::new(head).chain(reader);
+        match (form, first) {
+            (Form::JudgmentJsonl | Form::InstructionJson, Some('[')) => {
+                self.json_array(form, &encoding, &mut reader, member)
+            }
+            (Form::JudgmentJsonl | Form::InstructionJson, _) => {
+                self.json_lines(form, &encoding, &mut reader, member, first_line)
+            }
+            _ => {
+                let bytes = self.read_whole(&mut reader, member)?;
+                let text = encoding.decode(bytes)?;
+                let document = match form {
+                    Form::SpcText => spc::parse(&text)?,
+                    _ => RawDocument { form, title: None, published: None, text },
+                };
+                self.emit(None, None, Content::Document(document));
+                Ok(())
+            }
+        }
+    }
+
+    fn read_whole(&self, reader: &mut dyn Read, member: &Member) -> Result<Vec<u8>, Rejection> {
+        let max = self.limits.max_document_bytes;
+        let mut bytes = Vec::new();
+        reader.take(max + 1).read_to_end(&mut bytes).map_err(|e| member.fault(&e))?;
+        if bytes.len() as u64 > max {
+            return Err(Rejection::new(Reason::TooLarge, format!("over {max} bytes (limits.max_document_bytes)")));
+        }
+        Ok(bytes)
+    }
+
+    fn json_lines(
+        &mut self,
+        form: Form,
+        encoding: &TextEncoding,
+        reader: &mut dyn BufRead,
+        member: &Member,
+        first_line: u32,
+    ) -> Result<(), Rejection> {
+        if encoding.is_utf16() {
+            let text = encoding.decode(self.read_whole(reader, member)?)?;
+            for (line, number) in text.lines().zip(first_line..) {
+                self.json_record(form, line, number);
+            }
+            return Ok(());
+        }
+        let max = self.limits.max_document_bytes;
+        let mut line = Vec::new();
+        for number in first_line.. {
+            let length = records::read_line(reader, &mut line, max).map_err(|e| member.fault(&e).at(number))?;
+            if length == 0 {
+                break;
+            }
+            if length > max {
+                let detail = format!("line {number}: {length} bytes, over {max} (limits.max_document_bytes)");
+                self.reject(Rejection::new(Reason::TooLarge, detail).at(number));
+                continue;
+            }
+            match encoding.decode(std::mem::take(&mut line)) {
+                Ok(text) => {
+                    self.json_record(form, &text, number);
+                    line = text.into_bytes();
+                }
+                Err(rejection) => self.reject(rejection.at(number)),
+            }
+        }
+        Ok(())
+    }
+
+    fn json_record(&mut self, form: Form, line: &str, number: u32) {
+        let line = line.trim_start_matches('\u{feff}').trim();
+        if line.is_empty() {
+            return;
+        }
+        match serde_json::from_str(line) {
+            Ok(value) => self.json_value(form, value, number),
+            Err(e) => {
+                let detail = format!("line {number}, column {}: {}", e.column(), records::message(&e));
+                self.reject(Rejection::new(Reason::MalformedJson, detail).at(number));
+            }
+        }
+    }
+
+    fn json_value(&mut self, form: Form, value: serde_json::Value, number: u32) {
+        let given_id = records::given_id(&value);
+        let content = match form {
+            Form::InstructionJson => instruction::parse(value).map(Content::Instruction),
+            _ => records::judgment(value).map(Content::Document),
+        };
+        match content {
+            Ok(content) => self.emit(Some(number), given_id, content),
+            Err(rejection) => self.emit(Some(number), given_id, Content::Rejected(rejection.at(number))),
+        }
+    }
+
+    fn json_array(
+        &mut self,
+        form: Form,
+        encoding: &TextEncoding,
+        reader: &mut dyn BufRead,
+        member: &Member,
+    ) -> Result<(), Rejection> {
+        let max = self.limits.max_document_bytes;
+        let mut number = 0;
+        let mut each = |value| {
+            number += 1;
+            self.json_value(form, value, number);
+        };
+        let read = if encoding.is_utf8() {
+            records::for_each_element(reader, max, &mut each)
+        } else {
+            let mut bytes = Vec::new();
+            reader.take(max + 1).read_to_end(&mut bytes).map_err(|e| member.fault(&e))?;
+            if bytes.len() as u64 > max {
+                let detail = format!("over {max} bytes (limits.max_document_bytes) and not UTF-8");
+                return Err(Rejection::new(Reason::TooLarge, detail));
+            }
+            records::for_each_element(&mut encoding.decode(bytes)?.as_bytes(), max, &mut each)
+        };
+        read.map_err(|fault| {
+            match fault {
+                records::ArrayFault::Json(detail) => Rejection::new(Reason::MalformedJson, detail),
+                records::ArrayFault::TooLarge => {
+                    let detail = format!("element {}: over {max} bytes (limits.max_document_bytes)", number + 1);
+                    Rejection::new(Reason::TooLarge, detail)
+                }
+                records::ArrayFault::Io(e) => member.fault(&e),
+            }
+            .at(number + 1)
+        })
+    }
+}

@@ -1,0 +1,354 @@
+//! Defines what happens to one unit: read, clean, segment, enrich, measure; every record ends up as
+//! a row of documents, of instructions, or of the dropped.
+
+use std::path::Path;
+
+use corpus_format::{
+    legal::{DocumentType, Kind},
+    manifest::Form,
+};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::{
+    plan::Unit,
+    rows::{Articles, DocumentRow, Documents, Dropped, DroppedRow, Instructions, Origin},
+    store::{Finished, UnitWriter},
+};
+use crate::{
+    clean::{RuleCounts, layout, markup, unicode},
+    config::Limits,
+    enrich::{court, date, number, statute as enrich_statute},
+    error::Result,
+    outcome::{Reason, Rejection},
+    segment::{judgment, statute},
+    signals::{self, Scratch},
+    sources::{
+        self, Content, RawDocument, RawRecord,
+        files::{RawFile, Source},
+    },
+};
+
+/// Bytes of text after which rows are written out.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Process a unit into `writer`'s files.
+///
+/// # Errors
+/// The work folder cannot be written.
+pub fn process(
+    unit: &Unit,
+    source: &Source,
+    files: &[RawFile],
+    limits: &Limits,
+    writer: UnitWriter,
+) -> Result<Finished> {
+    let mut rows = Rows::new(source, writer);
+    for (i, part) in &unit.files {
+        let file = &files[*i];
+        let sha256 = match &file.state {
+            Ok(hashed) => &hashed.sha256,
+            Err(rejection) => {
+                rows.file = FileContext { name: &file.name, sha256: "" };
+                rows.record(RawRecord {
+                    member: None,
+                    record: None,
+                    given_id: None,
+                    encoding: "unknown",
+                    content: Content::Rejected(rejection.clone()),
+                });
+                continue;
+            }
+        };
+        rows.file = FileContext { name: &file.name, sha256 };
+        sources::read_file(file, *part, source.manifest.kind, source.manifest.form, limits, &mut |record| {
+            rows.record(record);
+        });
+        if let Some(error) = rows.error.take() {
+            return Err(error);
+        }
+    }
+    rows.finish()
+}
+
+#[derive(Clone, Copy)]
+struct FileContext<'a> {
+    name: &'a str,
+    sha256: &'a str,
+}
+
+struct Rows<'a> {
+    source: &'a Source,
+    file: FileContext<'a>,
+    writer: UnitWriter,
+    documents: Documents,
+    articles: Articles,
+    instructions: Instructions,
+    dropped: Dropped,
+    document_rows: u32,
+    inputs: u64,
+    rules: RuleCounts,
+    scratch: Scratch,
+    error: Option<crate::error::Error>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(source: &'a Source, writer: UnitWriter) -> Self {
+        Self {
+            source,
+            file: FileContext { name: "", sha256: "" },
+            writer,
+            documents: Documents::default(),
+            articles: Articles::default(),
+            instructions: Instructions::default(),
+            dropped: Dropped::default(),
+            document_rows: 0,
+            inputs: 0,
+            rules: RuleCounts::default(),
+            scratch: Scratch::default(),
+            error: None,
+        }
+    }
+
+    fn record(&mut self, record: RawRecord) {
+        if self.error.is_some() {
+            return;
+        }
+        self.inputs += 1;
+        let raw_path = match &record.member {
+            Some(member) => format!("{}!/{member}", self.file.name),
+            None => self.file.name.to_owned(),
+        };
+        let name = &self.source.manifest.name;
+        let id = record_id(name, &raw_path, record.given_id.as_deref(), record.record);
+        let origin = Origin {
+            source: name,
+            raw_path: &raw_path,
+            raw_record: record.record,
+            raw_sha256: self.file.sha256,
+            encoding: record.encoding,
+        };
+        match record.content {
+            Content::Rejected(rejection) => self.drop(&id, &origin, &rejection),
+            Content::Instruction(record) => {
+                let mut hasher = Xxh3::new();
+                let turns = record.history.iter().flat_map(|(q, a)| [q, a]);
+                for part in [&record.instruction, &record.input, &record.output].into_iter().chain(turns) {
+                    hasher.update(&(part.len() as u64).to_le_bytes());
+                    hasher.update(part.as_bytes());
+                }
+                self.instructions.push(&id, &record, &origin, xxh3_64(id.as_bytes()), hasher.digest());
+            }
+            Content::Document(raw) => {
+                match document(&id, self.source.manifest.kind, &raw_path, raw, &mut self.rules, &mut self.scratch) {
+                    Ok(row) => {
+                        self.documents.push(&row, &origin, xxh3_64(id.as_bytes()));
+                        self.articles.push(&row, origin.source, self.document_rows);
+                        self.document_rows += 1;
+                    }
+                    Err(rejection) => self.drop(&id, &origin, &rejection),
+                }
+            }
+        }
+        let bytes = self.documents.bytes() + self.articles.bytes() + self.instructions.bytes();
+        if bytes > BATCH_BYTES {
+            self.error = self.flush().err();
+        }
+    }
+
+    fn drop(&mut self, id: &str, origin: &Origin<'_>, rejection: &Rejection) {
+        self.dropped.push(&DroppedRow {
+            id,
+            kind: self.source.manifest.kind.as_str(),
+            source: origin.source,
+            raw_path: origin.raw_path,
+            raw_record: rejection.record.or(origin.raw_record),
+            stage: rejection.reason.stage(),
+            reason: rejection.reason.as_str(),
+            detail: &rejection.detail,
+            text: rejection.excerpt.as_deref(),
+            ..DroppedRow::default()
+        });
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.writer.write(
+            &self.documents.finish()?,
+            &self.articles.finish()?,
+            &self.instructions.finish()?,
+            &self.dropped.finish()?,
+        )
+    }
+
+    fn finish(mut self) -> Result<Finished> {
+        self.flush()?;
+        self.writer.finish(self.inputs, &self.rules)
+    }
+}
+
+/// Source and path, and within a file the id the record carries or else its line.
+fn record_id(source: &str, raw_path: &str, given: Option<&str>, record: Option<u32>) -> String {
+    match (given, record) {
+        (Some(given), _) => format!("{source}/{raw_path}:{given}"),
+        (None, Some(record)) => format!("{source}/{raw_path}:{record}"),
+        (None, None) => format!("{source}/{raw_path}"),
+    }
+}
+
+/// The name of a file or member without folders and extensions.
+fn file_stem(raw_path: &str) -> &str {
+    let name = raw_path.rsplit('/').next().unwrap_or(raw_path);
+    let name = ["gz", "zst"]
+        .iter()
+        .find_map(|end| Path::new(name).extension().filter(|e| e == end).map(|_| &name[..name.len() - end.len() - 1]))
+        .unwrap_or(name);
+    [".md", ".txt", ".jsonl", ".json"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
+}
+
+/// Clean, segment, enrich and measure one document.
+///
+/// # Errors
+/// There is nothing besides a title.
+pub fn document(
+    id: &str,
+    kind: Kind,
+    raw_path: &str,
+    raw: RawDocument,
+    rules: &mut RuleCounts,
+    scratch: &mut Scratch,
+) -> std::result::Result<DocumentRow, Rejection> {
+    let mut row = match kind {
+        Kind::Judgment => judgment_row(raw, rules),
+        _ => statute_row(&raw, raw_path, rules)?,
+    };
+    if row.text.is_empty() {
+        return Err(Rejection::new(Reason::NoBody, "no text after cleaning"));
+    }
+    row.id = id.to_owned();
+    row.signals = signals::measure(&row.text, scratch);
+    if row.kind == Kind::Statute.as_str() {
+        // Two instruments are never one, even where their texts are equal.
+        row.signals.content_key ^= row.instrument_key.unwrap_or(0);
+    }
+    Ok(row)
+}
+
+/// The page of a document: its lines after the characters were folded and the markup removed.
+pub fn page<'a>(folded: &'a str, form: Form, rules: &mut RuleCounts) -> markup::Page<'a> {
+    if form == Form::StatuteMarkdown {
+        return markup::markdown(folded, rules);
+    }
+    let lines = folded.lines().map(|text| markup::Line { level: 0, text: text.into() }).collect();
+    markup::Page { lines, history_end: None }
+}
+
+fn statute_row(
+    raw: &RawDocument,
+    raw_path: &str,
+    rules: &mut RuleCounts,
+) -> std::result::Result<DocumentRow, Rejection> {
+    let folded = unicode::fold(&raw.text, rules);
+    let page = page(&folded, raw.form, rules);
+    let mut statute = statute::parse(&page, rules);
+    let file_stem = file_stem(raw_path);
+    let name = enrich_statute::file_version(file_stem).0;
+    let unnamed = || enrich_statute::name_in_text(&statute).unwrap_or(name).to_owned();
+    let title = statute.title.clone().unwrap_or_else(unnamed);
+    if !statute.has_body {
+        let detail = format!("{} lines of title and history, nothing else", page.lines.len());
+        let excerpt = Some(statute.text).filter(|text| !text.is_empty());
+        return Err(Rejection { excerpt, ..Rejection::new(Reason::NoBody, detail) });
+    }
+    if statute.is_case {
+        let text = std::mem::take(&mut statute.text);
+        let date = enrich_statute::file_version(file_stem).1.map(date::days);
+        return Ok(DocumentRow {
+            kind: Kind::Judgment.as_str(),
+            document_type: DocumentType::GuidingCase.as_str(),
+            title,
+            date,
+            text,
+            ..DocumentRow::default()
+        });
+    }
+    let facts = enrich_statute::facts(&statute, &title, file_stem);
+    let document_type = enrich_statute::document_type(&title, &statute.history, facts.issuer.as_deref(), raw_path);
+    Ok(DocumentRow {
+        kind: Kind::Statute.as_str(),
+        document_type: document_type.as_str(),
+        title,
+        date: facts.version.map(date::days),
+        issuer: facts.issuer.clone(),
+        number: facts.number.clone(),
+        instrument_key: Some(instrument_key(&facts.law)),
+        statute: facts,
+        articles: statute.articles,
+        text: statute.text,
+        ..DocumentRow::default()
+    })
+}
+
+/// One instrument under the spellings of its name: 中华人民共和国刑法 and 刑法, with any punctuation.
+fn instrument_key(name: &str) -> u64 {
+    let name = name.trim_start_matches("中华人民共和国");
+    let bare: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    xxh3_64(bare.as_bytes())
+}
+
+fn judgment_row(raw: RawDocument, rules: &mut RuleCounts) -> DocumentRow {
+    let folded = unicode::fold(&raw.text, rules);
+    let mut text = String::with_capacity(folded.len());
+    for line in folded.lines() {
+        let line = layout::line(line, rules);
+        if !line.is_empty() {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    text.truncate(text.trim_end().len());
+    let opening: String = text.chars().take(400).collect();
+    let heading = &text[..judgment::title_len(&text).unwrap_or(0)];
+    let number = number::case_number(&opening);
+    let court = court::court(&opening);
+    let own_title = raw.title.map(|title| unicode::fold(&title, rules).trim().to_owned());
+    let title = own_title.unwrap_or_else(|| composed_title(heading, court.as_deref(), number.as_deref()));
+    let document_type = match court::document_type(heading) {
+        DocumentType::OtherCourtDocument => court::document_type(&title),
+        found => found,
+    };
+    let sections = judgment::sections(&text);
+    DocumentRow {
+        kind: Kind::Judgment.as_str(),
+        document_type: document_type.as_str(),
+        date: judgment_date(&text, &sections).or_else(|| date::first(raw.published.as_deref()?)).map(date::days),
+        instance: court::instance(number.as_deref(), &title).map(|i| i.as_str()),
+        instrument_key: number.as_deref().map(instrument_key),
+        court_level: court.as_deref().map(|name| court::level(name).as_str()),
+        issuer: court,
+        number,
+        sections,
+        title,
+        text,
+        ..DocumentRow::default()
+    }
+}
+
+/// Court, type and case number, for a document whose source states no title.
+fn composed_title(heading: &str, court: Option<&str>, number: Option<&str>) -> String {
+    let compact: String = heading.chars().filter(|c| !c.is_whitespace()).collect();
+    match (compact.is_empty(), court, number) {
+        (false, _, _) => compact,
+        (true, Some(court), Some(number)) => format!("{court}{number}"),
+        (true, Some(name), None) | (true, None, Some(name)) => name.to_owned(),
+        (true, None, None) => "无标题".to_owned(),
+    }
+}
+
+/// The date of a court document: the first date of its signature, else the last of its last lines.
+fn judgment_date(text: &str, sections: &[judgment::Span]) -> Option<chrono::NaiveDate> {
+    let from_end = |chars: usize| text.char_indices().rev().nth(chars).map_or(text, |(at, _)| &text[at..]);
+    let signature = sections.last().filter(|span| span.section == corpus_format::legal::Section::Signature);
+    match signature {
+        Some(span) => date::first(from_end((span.end - span.start) as usize)),
+        None => date::last(from_end(80)),
+    }
+}

@@ -1,0 +1,165 @@
+//! `just build-corpus` on the sample, as a newcomer runs it, and what other readers make of the result.
+
+use std::process::Command;
+
+use corpus_format::{Corpus, Table};
+
+use crate::support::{self, arg, pipeline_ok, rows};
+
+/// The folder that `just build-corpus` writes.
+fn just_build_corpus() -> std::path::PathBuf {
+    static BUILT: std::sync::Once = std::sync::Once::new();
+    BUILT.call_once(|| {
+        let output = support::as_a_user("just").arg("build-corpus").output().expect("just starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains("documents") && printed.contains("report"), "{printed}");
+        // Quiet where nobody watches: no bar, no escape sequence.
+        assert!(!String::from_utf8_lossy(&output.stderr).contains('\u{1b}'));
+    });
+    support::root().join("data/shards")
+}
+
+/// Records in the sample, counted without the pipeline.
+fn sample_records() -> u64 {
+    let sample = support::root().join("data-manifests/sample");
+    let mut records = 0;
+    for name in support::hashes(&sample).into_keys() {
+        let path = sample.join(&name);
+        if name.ends_with(".jsonl") {
+            records += fs_err::read_to_string(&path).expect("read").lines().count() as u64;
+        } else if !name.ends_with("SHA256SUMS") && !name.ends_with(".toml") {
+            records += 1;
+        }
+    }
+    records
+}
+
+#[test]
+fn every_input_of_the_sample_is_in_the_shards_or_in_the_ledger() {
+    let corpus = Corpus::open(just_build_corpus()).expect("a complete corpus");
+    corpus.verify().expect("every shard is what the index says");
+    let counts = &corpus.index().counts;
+    let inputs: u64 = counts.iter().map(|c| c.inputs).sum();
+    assert_eq!(inputs, sample_records());
+    assert_eq!(inputs, corpus.index().rows_of(Table::Documents) + corpus.index().rows_of(Table::Dropped));
+    for table in [Table::Articles, Table::Instructions] {
+        assert!(corpus.index().rows_of(table) > 10_000, "{table}");
+    }
+}
+
+#[test]
+fn the_criminal_law_is_in_the_corpus_with_its_articles() {
+    let shards = just_build_corpus();
+    let laws = rows(&shards, Table::Documents, &["id", "title", "document_type", "date", "num_articles"]);
+    let law = laws.iter().find(|row| row[0] == "statutes/刑法/刑法.md").expect("the Criminal Law");
+    assert_eq!(law[1..], ["中华人民共和国刑法", "law", "2023-12-29", "505"]);
+    let articles = rows(&shards, Table::Articles, &["id", "label", "part", "chapter", "section", "text"]);
+    let article =
+        |id: &str| articles.iter().find(|row| row[0] == format!("statutes/刑法/刑法.md#{id}")).expect("an article");
+    assert_eq!(article("264")[1..5], ["第二百六十四条", "第二编 分则", "第五章 侵犯财产罪", ""]);
+    assert!(article("264")[5].starts_with("盗窃公私财物，数额较大的"));
+    assert_eq!(article("120-1")[1..5], ["第一百二十条之一", "第二编 分则", "第二章 危害公共安全罪", ""]);
+}
+
+#[test]
+fn versions_of_one_law_are_kept_and_on_one_side_of_the_split() {
+    let shards = just_build_corpus();
+    let mut sides = std::collections::BTreeMap::<String, std::collections::BTreeSet<String>>::new();
+    let mut versions = std::collections::BTreeMap::<String, usize>::new();
+    for row in rows(&shards, Table::Documents, &["kind", "title", "split"]) {
+        if row[0] == "statute" {
+            sides.entry(row[1].clone()).or_default().insert(row[2].clone());
+            *versions.entry(row[1].clone()).or_default() += 1;
+        }
+    }
+    assert!(versions.values().filter(|n| **n > 1).count() >= 20, "the sample has laws in several versions");
+    let torn: Vec<_> = sides.iter().filter(|(_, sides)| sides.len() > 1).collect();
+    assert!(torn.is_empty(), "{torn:?}");
+}
+
+#[test]
+fn punctuation_survives_and_masks_stay() {
+    let shards = just_build_corpus();
+    let texts = rows(&shards, Table::Documents, &["kind", "text"]);
+    let count = |kind: &str, c: char| {
+        texts.iter().filter(|row| row[0] == kind).map(|row| row[1].matches(c).count()).sum::<usize>()
+    };
+    for mark in ['，', '：', '；', '（', '《', '〈'] {
+        assert!(count("statute", mark) > 0, "{mark}");
+    }
+    assert!(count("statute", '，') > 20_000, "NFKC would have made them ASCII");
+    assert!(count("judgment", '某') > 500);
+    let raw: String = ["０", '\u{3000}'.to_string().as_str(), "\u{a0}", "\u{200b}"].concat();
+    assert!(texts.iter().all(|row| !row[1].contains(|c| raw.contains(c))), "widths and spaces are folded");
+}
+
+#[test]
+fn instruction_records_rest_on_the_newest_version_of_their_law() {
+    let shards = just_build_corpus();
+    let mut newest = std::collections::BTreeMap::<String, String>::new();
+    let documents = rows(&shards, Table::Documents, &["id", "title", "date", "kind"]);
+    for row in documents.iter().filter(|row| row[3] == "statute") {
+        let date = newest.entry(row[1].clone()).or_default();
+        *date = row[2].clone().max(date.clone());
+    }
+    let by_id: std::collections::BTreeMap<_, _> = documents.iter().map(|row| (&row[0], (&row[1], &row[2]))).collect();
+    let records = rows(&shards, Table::Instructions, &["kind", "document_id", "instruction", "input", "output"]);
+    for row in &records {
+        let (title, date) = by_id[&row[1]];
+        assert_eq!(newest[title], **date, "{}", row[1]);
+    }
+    let theft = records
+        .iter()
+        .find(|row| row[0] == "article_recitation" && row[2].contains("《中华人民共和国刑法》第二百六十四条"));
+    assert!(theft.expect("a record")[4].starts_with("《中华人民共和国刑法》第二百六十四条规定：\n盗窃公私财物"));
+    assert!(records.iter().any(|row| row[0] == "article_lookup" && !row[3].is_empty() && row[4].starts_with("出自《")));
+}
+
+#[test]
+fn other_readers_open_the_shards() {
+    let Ok(python) = std::env::var("READERS_PYTHON") else {
+        eprintln!("SKIPPED: READERS_PYTHON is not set; `just test` sets it");
+        return;
+    };
+    let cache = tempfile::tempdir().expect("a folder");
+    let output = Command::new(python)
+        .args([arg(&support::root().join("tests/readers.py")), arg(&just_build_corpus())])
+        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_HOME", cache.path())
+        .output()
+        .expect("python starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_folder_without_a_manifest_is_built_the_same_way() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let sample = support::root().join("data-manifests/sample");
+    let out = dir.path().join("corpus");
+    let statutes = format!("statute={}", arg(&sample.join("statutes/刑法")));
+    let judgments = format!("judgment={}", arg(&sample.join("judge-criminal/judge.jsonl")));
+    pipeline_ok(&["build", "--source", &statutes, "--source", &judgments, "--out", arg(&out)]);
+    let documents = rows(&out, Table::Documents, &["source", "kind"]);
+    let files = fs_err::read_dir(sample.join("statutes/刑法")).expect("listed").count();
+    assert!(documents.iter().filter(|row| row[1] == "statute").count() + 2 >= files);
+    assert_eq!(documents.iter().filter(|row| row[1] == "judgment").count(), 24);
+}
+
+#[test]
+fn real_instruction_sets_become_records() {
+    let sets = support::root().join("../shared/data/instructions");
+    if !sets.exists() {
+        eprintln!("SKIPPED: no instruction sets at {}", sets.display());
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("corpus");
+    let source = |name: &str| format!("instruction={}", arg(&sets.join(name)));
+    pipeline_ok(&["build", "--source", &source("lawyer_llama"), "--source", &source("general_zh"), "--out", arg(&out)]);
+    let corpus = Corpus::open(&out).expect("a corpus");
+    let counts = &corpus.index().counts[0];
+    // 5,000 + 2,000 one-element lists, 476 conversations, 1,000 Alpaca records.
+    assert_eq!(counts.inputs, 8476);
+    assert!(counts.kept >= 8400, "{counts:?}");
+}

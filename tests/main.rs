@@ -1,0 +1,10 @@
+//! The project as its users run it: the recipes on real data, foreign readers, bad input, crashes.
+
+mod bad_input;
+mod build_corpus;
+mod crash;
+mod inspect;
+mod layering;
+mod manifests;
+mod rebuild;
+mod support;

@@ -1,0 +1,127 @@
+//! How the tests run the program and look at what it left.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use corpus_format::{Corpus, Position, Selection, Table, reader::hash_file};
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
+}
+
+/// A command of a program of this workspace, in the root of the repository.
+pub fn program(name: &str) -> Command {
+    // target/release/deps/acceptance-… → target/release/<name>
+    let test = std::env::current_exe().expect("this test");
+    let binary = test.ancestors().nth(2).expect("the target folder").join(name);
+    assert!(binary.exists(), "{} is not built; run the tests with `just test`", binary.display());
+    let mut command = Command::new(binary);
+    command.current_dir(root());
+    command
+}
+
+/// A command in the root of the repository with the environment that a user has. What `cargo test` adds
+/// to it would make a nested `cargo build` think that everything has changed.
+pub fn as_a_user(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.current_dir(root());
+    let kept = ["CARGO_TARGET_DIR", "CARGO_HOME", "RUSTUP_HOME"];
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let ours =
+            text.starts_with("CARGO") || text.starts_with("RUST") || text == "LD_LIBRARY_PATH" || text == "OUT_DIR";
+        if ours && !kept.contains(&text.as_ref()) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// Run the pipeline; the output whatever its end.
+pub fn pipeline(arguments: &[&str]) -> Output {
+    program("pipeline").args(arguments).output().expect("the pipeline starts")
+}
+
+/// Run the pipeline, which must succeed; what it printed.
+pub fn pipeline_ok(arguments: &[&str]) -> String {
+    let output = pipeline(arguments);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "pipeline {arguments:?} failed:\n{out}\n{err}");
+    out.into_owned()
+}
+
+/// Run the pipeline, which must fail; its error.
+pub fn pipeline_err(arguments: &[&str]) -> String {
+    let output = pipeline(arguments);
+    assert!(!output.status.success(), "pipeline {arguments:?} succeeded");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A path as an argument.
+pub fn arg(path: &Path) -> &str {
+    path.to_str().expect("a UTF-8 path")
+}
+
+/// Every file below `dir` with its hash.
+pub fn hashes(dir: &Path) -> BTreeMap<String, String> {
+    let mut hashes = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(&folder).expect("listed") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(dir).expect("below").to_string_lossy().into_owned();
+                hashes.insert(name, hash_file(&path).expect("hashed").1);
+            }
+        }
+    }
+    hashes
+}
+
+/// The rows of a table as JSON objects with the named text and number columns.
+pub fn rows(corpus: &Path, table: Table, columns: &[&str]) -> Vec<Vec<String>> {
+    let corpus = Corpus::open(corpus).expect("a complete corpus");
+    let selection = Selection { columns: columns.iter().map(|c| (*c).to_owned()).collect(), ..Selection::default() };
+    let reader = corpus.read(table, &selection, 1000, Position::default()).expect("a reader");
+    let schema = reader.schema();
+    let mut rows = Vec::new();
+    for batch in reader {
+        let (_, batch) = batch.expect("a batch");
+        for i in 0..batch.num_rows() {
+            let cell = |name: &&str| {
+                let column = batch.column(schema.index_of(name).expect("a column"));
+                arrow::util::display::array_value_to_string(column, i).expect("a value")
+            };
+            rows.push(columns.iter().map(cell).collect());
+        }
+    }
+    rows
+}
+
+/// Write a file, and the folders above it.
+pub fn put(path: &Path, bytes: impl AsRef<[u8]>) {
+    fs_err::create_dir_all(path.parent().expect("a folder")).expect("made");
+    fs_err::write(path, bytes).expect("written");
+}
+
+/// A statute of `articles` articles, as Markdown.
+pub fn statute(title: &str, articles: u32) -> String {
+    let digits = ["零", "一", "二", "三", "四", "五", "六", "七", "八", "九"];
+    let mut text = format!("# {title}\n\n2020年1月1日 国务院令第1号公布\n\n<!-- INFO END -->\n\n## 第一章 总则\n\n");
+    for n in 1..=articles {
+        let (tens, ones) = (n / 10, n % 10);
+        let number = match (tens, ones) {
+            (0, _) => digits[ones as usize].to_owned(),
+            (_, 0) => format!("{}十", if tens == 1 { "" } else { digits[tens as usize] }),
+            _ => format!("{}十{}", if tens == 1 { "" } else { digits[tens as usize] }, digits[ones as usize]),
+        };
+        text += &format!("第{number}条 {title}所规定的第{number}项事务，由有关部门依照各自职责办理，不得推诿。\n\n");
+    }
+    text
+}
