@@ -1,0 +1,45 @@
+# Raw court documents and statutes → parquet shards → tokenizer → model → measures.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+cache := env("XDG_CACHE_HOME", home_directory() / ".cache") / "lawlm"
+pipeline := target / "release" / "pipeline"
+
+# List the recipes.
+@default:
+    just --list
+
+# Build the corpus: raw documents → data/shards, with a report in data/reports/corpus.
+build-corpus config="pipeline/configs/corpus.toml": _build
+    @"{{pipeline}}" build "{{config}}"
+
+# Look into the corpus: an overview, ID through every stage, or --dropped REASON.
+inspect *arguments: _build
+    @"{{pipeline}}" inspect {{arguments}}
+
+# Run all tests.
+test: _build _readers
+    READERS_PYTHON="{{cache}}/readers/bin/python" cargo test --release --workspace
+
+# Check formatting and lints.
+lint:
+    cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets -- --deny warnings
+
+# Time the corpus build on a folder of Markdown statutes; --peer beside datatrove (PEER_PYTHON).
+bench-pipeline statutes *arguments: _build
+    python3 pipeline/benches/corpus.py "{{pipeline}}" "{{statutes}}" {{arguments}}
+
+# The JSON Schema of a manifest, beside the manifests.
+manifest-schema: _build
+    "{{pipeline}}" manifest-schema > data-manifests/manifest.schema.json
+
+_build:
+    @cargo build --release --workspace
+
+# Other people's readers of parquet, for the tests: DuckDB, pyarrow, polars, pandas, datasets.
+_readers:
+    @test -x "{{cache}}/readers/bin/python" || python3 -m venv "{{cache}}/readers"
+    @cmp -s tests/readers.txt "{{cache}}/readers/installed" || "{{cache}}/readers/bin/pip" install --quiet --requirement tests/readers.txt
+    @cp tests/readers.txt "{{cache}}/readers/installed"
