@@ -26,9 +26,7 @@ impl Progress {
             (Some(_), Unit::Bytes) => {
                 "{prefix:>9} [{bar:28}] {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>12} {elapsed:>4}"
             }
-            (Some(_), Unit::Rows) => {
-                "{prefix:>9} [{bar:28}] {human_pos:>10} of {human_len:<10} {per_sec:>12} {elapsed:>4}"
-            }
+            (Some(_), Unit::Items) => "{prefix:>9} [{bar:28}] {human_pos:>10} of {human_len:<10} {elapsed:>17}",
             (None, _) => "{prefix:>9} {spinner} {elapsed}",
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -44,8 +42,8 @@ impl Progress {
 pub enum Unit {
     /// Bytes of raw files.
     Bytes,
-    /// Rows of a table.
-    Rows,
+    /// Sources, units of work or shards.
+    Items,
 }
 
 impl Bar {

@@ -59,9 +59,9 @@ pub fn build(config: &Config, progress: &Progress) -> Result<Built> {
     };
     let catalog = Catalog::read(rows(WorkTable::Documents))?;
     let bars = [
-        progress.stage("filter", None, Counting::Rows),
-        progress.stage("dedup", None, Counting::Rows),
-        progress.stage("split", None, Counting::Rows),
+        progress.stage("filter", None, Counting::Items),
+        progress.stage("dedup", None, Counting::Items),
+        progress.stage("split", None, Counting::Items),
     ];
     let decisions = decide::decide(&catalog, config, [&bars[0], &bars[1], &bars[2]])?;
     let records = rows(WorkTable::Instructions);
@@ -78,12 +78,8 @@ pub fn build(config: &Config, progress: &Progress) -> Result<Built> {
         keys: units.iter().map(|unit| unit.key.as_str()).collect(),
         store: &store,
     };
-    let sum = |table: WorkTable| finished.iter().map(|done| done.rows[table as usize]).sum();
-    let total = tables::expected_rows(&plan, sum(WorkTable::Articles), sum(WorkTable::Dropped));
-    let bar = progress.stage("shards", Some(total), Counting::Rows);
     let partial = sealing.prepare()?;
-    let files = tables::write_all(&plan, partial, &stamp, &bar)?;
-    bar.finish();
+    let files = tables::write_all(&plan, partial, &stamp, progress)?;
     let BuildStamp { config_hash, build_key } = stamp;
     let index = Index { schema_version: SCHEMA_VERSION, config_hash, build_key, counts, files };
     check(&index)?;
@@ -92,7 +88,7 @@ pub fn build(config: &Config, progress: &Progress) -> Result<Built> {
     fs_err::write(partial.join("config.toml"), echo(config))?;
 
     // report: drawn from the shards, before they are sealed.
-    let bar = progress.stage("report", None, Counting::Rows);
+    let bar = progress.stage("report", None, Counting::Items);
     report::write(&config.output.report, partial, &index, &rules(&finished), &all)?;
     bar.finish();
     sealing.seal(&index)?;
@@ -101,7 +97,7 @@ pub fn build(config: &Config, progress: &Progress) -> Result<Built> {
 }
 
 fn sources(config: &Config, progress: &Progress) -> Result<Vec<(Source, Vec<RawFile>)>> {
-    let bar = progress.stage("read", Some(config.sources.len() as u64), Counting::Rows);
+    let bar = progress.stage("read", Some(config.sources.len() as u64), Counting::Items);
     let mut sources: Vec<(Source, Vec<RawFile>)> = Vec::new();
     for entry in &config.sources {
         let source = Source::resolve(entry)?;

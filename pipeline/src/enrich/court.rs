@@ -13,8 +13,9 @@ static COURT: LazyLock<Regex> = LazyLock::new(|| {
 /// The court that issued a document: the first court named in its opening.
 pub fn court(opening: &str) -> Option<String> {
     let found = COURT.captures(opening)?;
-    let name = found[1].trim_start_matches("中华人民共和国");
-    Some(name.to_owned())
+    // A title may run into the name without a break: …一审刑事判决书湖南省桃源县人民法院.
+    let name = found[1].rsplit('书').next().unwrap_or(&found[1]);
+    Some(name.trim_start_matches("中华人民共和国").to_owned())
 }
 
 /// The level of the court of that name.
@@ -78,6 +79,10 @@ mod tests {
         assert_eq!(court("中华人民共和国最高人民法院\n刑事裁定书").as_deref(), Some("最高人民法院"));
         assert_eq!(court("上海市奉贤区人民法院 刑事判决书").as_deref(), Some("上海市奉贤区人民法院"));
         assert_eq!(court("广州海事法院民事判决书").as_deref(), Some("广州海事法院"));
+        assert_eq!(
+            court("甲某某抢夺罪一审刑事判决书湖南省桃源县人民法院刑事判决书").as_deref(),
+            Some("湖南省桃源县人民法院")
+        );
         assert_eq!(level("最高人民法院"), CourtLevel::Supreme);
         assert_eq!(level("浙江省高级人民法院"), CourtLevel::High);
         assert_eq!(level("北京市第一中级人民法院"), CourtLevel::Intermediate);

@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Result, arrow as arrow_error, parquet as parquet_error},
     filter, instruct,
     outcome::Reason,
-    progress::Bar,
+    progress::{Progress, Unit},
     work::{
         rows::{Dropped, DroppedRow},
         store::{Store, WorkTable},
@@ -69,7 +69,7 @@ struct UnitOutput {
 ///
 /// # Errors
 /// A unit cannot be read, or a file not written.
-pub fn write_all(plan: &Plan<'_>, dir: &Path, stamp: &BuildStamp, bar: &Bar) -> Result<Vec<ShardFile>> {
+pub fn write_all(plan: &Plan<'_>, dir: &Path, stamp: &BuildStamp, progress: &Progress) -> Result<Vec<ShardFile>> {
     let file_bytes = plan.config.shards.file_bytes;
     let mut places = place::documents(plan.catalog, plan.decisions, instruct::KINDS, file_bytes);
     let record_places = place::records(plan.record_decisions, "consultation", file_bytes, &mut places.shards);
@@ -79,22 +79,23 @@ pub fn write_all(plan: &Plan<'_>, dir: &Path, stamp: &BuildStamp, bar: &Bar) -> 
     let documents: Vec<_> = plan.catalog.files.ranges().cloned().collect();
     let records: Vec<_> = plan.records.ranges().cloned().collect();
     let units: Vec<usize> = (0..plan.keys.len()).collect();
+    let bar = progress.stage("sort", Some(units.len() as u64), Unit::Items);
     for some in units.chunks(rayon::current_num_threads()) {
         let routed: Vec<Result<UnitOutput>> =
             some.par_iter().map(|unit| router.unit(plan.keys[*unit], &documents[*unit], &records[*unit])).collect();
         for output in routed {
             let output = output?;
             for piece in output.routed {
-                bar.add(piece.targets.iter().flatten().count() as u64);
                 sorter.push(&piece.rows, &piece.targets)?;
             }
             for batch in output.dropped {
                 let targets = ledger.targets(&batch);
-                bar.add(targets.len() as u64);
                 sorter.push(&batch, &targets)?;
             }
+            bar.add(1);
         }
     }
+    bar.finish();
     let mut shards = places.shards;
     let order = ledger.shards(&mut shards);
     let rows = sorter.finish();
@@ -105,10 +106,12 @@ pub fn write_all(plan: &Plan<'_>, dir: &Path, stamp: &BuildStamp, bar: &Bar) -> 
         .zip(shards)
         .filter_map(|(bucket, shard)| Some((shard, rows.get_mut(bucket)?.take()?)))
         .collect();
+    let bar = progress.stage("shards", Some(filled.len() as u64), Unit::Items);
     let mut files: Vec<ShardFile> = filled
         .into_par_iter()
         .map(|(shard, rows)| {
             let rows = rows.sorted()?;
+            bar.add(1);
             if rows.is_empty() {
                 return Ok(None);
             }
@@ -118,13 +121,9 @@ pub fn write_all(plan: &Plan<'_>, dir: &Path, stamp: &BuildStamp, bar: &Bar) -> 
         .into_iter()
         .flatten()
         .collect();
+    bar.finish();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
-}
-
-/// Number of rows that [`write_all`] will route, for its bar; derived records are not known before.
-pub fn expected_rows(plan: &Plan<'_>, articles: u64, dropped: u64) -> u64 {
-    u64::from(plan.catalog.len()) + u64::from(plan.records.len()) + articles + dropped
 }
 
 /// The files of the ledger: one a reason, cut at a number of rows.
