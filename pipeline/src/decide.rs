@@ -11,7 +11,7 @@ use crate::{
     error::{Result, polars as polars_error},
     filter,
     outcome::Reason,
-    progress::Bar,
+    progress::{Progress, Unit},
     signals::BANDS,
 };
 
@@ -48,13 +48,14 @@ pub struct Decisions {
 ///
 /// # Errors
 /// A unit cannot be read.
-pub fn decide(catalog: &Catalog, config: &Config, bars: [&Bar; 3]) -> Result<Decisions> {
-    let [filter_bar, dedup_bar, split_bar] = bars;
+pub fn decide(catalog: &Catalog, config: &Config, progress: &Progress) -> Result<Decisions> {
+    let bar = progress.stage("filter", None, Unit::Items);
     let mut verdicts = vec![Verdict::Kept; catalog.len() as usize];
     if !catalog.is_empty() {
         apply_filter(catalog, config, &mut verdicts)?;
     }
-    filter_bar.finish();
+    bar.finish();
+    let bar = progress.stage("dedup", None, Unit::Items);
     let mut clusters = Clusters::new(catalog.len());
     if !catalog.is_empty() {
         let memory = config.limits.memory_bytes;
@@ -62,10 +63,11 @@ pub fn decide(catalog: &Catalog, config: &Config, bars: [&Bar; 3]) -> Result<Dec
         exact(&catalog.files, "content_key", Reason::ExactDuplicate, memory, &mut verdicts)?;
         near(catalog, config, &mut verdicts, &mut clusters)?;
     }
-    dedup_bar.finish();
     let cluster = cluster_names(&verdicts, &mut clusters);
+    bar.finish();
+    let bar = progress.stage("split", None, Unit::Items);
     let validation = split(catalog, &config.split, clusters, config.limits.memory_bytes)?;
-    split_bar.finish();
+    bar.finish();
     Ok(Decisions { verdicts, cluster, validation })
 }
 

@@ -27,6 +27,9 @@ enum Command {
         /// Corpus folder; work and report folders are put beside it.
         #[arg(long)]
         out: Option<PathBuf>,
+        /// Print the wall time of each stage.
+        #[arg(long)]
+        timings: bool,
     },
     /// Show a corpus: an overview, one document through every stage, or samples of what was dropped.
     Inspect {
@@ -52,7 +55,7 @@ fn source(text: &str) -> std::result::Result<SourceConfig, String> {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Build { config, source, out } => build(&config, source, out),
+        Command::Build { config, source, out, timings } => build(&config, source, out, timings),
         Command::Inspect { id, dropped, corpus } => inspect::run(&corpus, id.as_deref(), dropped.as_deref()),
         Command::ManifestSchema => {
             print!("{}", Manifest::json_schema());
@@ -73,13 +76,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn build(config: &std::path::Path, sources: Vec<SourceConfig>, out: Option<PathBuf>) -> Result<()> {
+fn build(config: &std::path::Path, sources: Vec<SourceConfig>, out: Option<PathBuf>, timings: bool) -> Result<()> {
     let mut config = if sources.is_empty() { Config::read(config)? } else { Config::with_sources(sources) };
     if let Some(out) = out {
         config.output = pipeline::config::Output::beside(&out);
     }
     let started = std::time::Instant::now();
-    let built = run::build(&config, &Progress::default())?;
+    let progress = Progress::default();
+    let built = run::build(&config, &progress)?;
     print!("{}", inspect::summary(&config, &built, started.elapsed()));
+    for (stage, time) in progress.times().into_iter().filter(|_| timings) {
+        println!("{stage:>8} {:.3} s", time.as_secs_f64());
+    }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Defines the progress of a run: a bar a stage on a terminal, nothing elsewhere.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -8,15 +11,24 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 #[derive(Default)]
 pub struct Progress {
     bars: MultiProgress,
+    times: Times,
 }
 
+/// Name and wall time of the stages that are over, in their order.
+type Times = Arc<Mutex<Vec<(&'static str, Duration)>>>;
+
 /// The bar of one stage.
-pub struct Bar(ProgressBar);
+pub struct Bar {
+    name: &'static str,
+    bar: ProgressBar,
+    started: Instant,
+    times: Times,
+}
 
 impl Progress {
     /// A progress that shows nothing.
     pub fn hidden() -> Self {
-        Self { bars: MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()) }
+        Self { bars: MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()), times: Times::default() }
     }
 
     /// Start the bar of a stage of `total` units, or one that only turns where the total is unknown.
@@ -33,7 +45,12 @@ impl Progress {
         bar.set_style(style.progress_chars("=> "));
         bar.set_prefix(name);
         bar.enable_steady_tick(Duration::from_millis(200));
-        Bar(bar)
+        Bar { name, bar, started: Instant::now(), times: Arc::clone(&self.times) }
+    }
+
+    /// Name and wall time of each stage that is over.
+    pub fn times(&self) -> Vec<(&'static str, Duration)> {
+        self.times.lock().map(|times| times.clone()).unwrap_or_default()
     }
 }
 
@@ -49,11 +66,14 @@ pub enum Unit {
 impl Bar {
     /// Count what was done.
     pub fn add(&self, n: u64) {
-        self.0.inc(n);
+        self.bar.inc(n);
     }
 
     /// The stage is over; its bar stays with the time it took.
     pub fn finish(&self) {
-        self.0.finish();
+        self.bar.finish();
+        if let Ok(mut times) = self.times.lock() {
+            times.push((self.name, self.started.elapsed()));
+        }
     }
 }

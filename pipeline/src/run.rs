@@ -58,12 +58,7 @@ pub fn build(config: &Config, progress: &Progress) -> Result<Built> {
         UnitFiles::new(each.map(|(unit, done)| (store.path(&unit.key, table), done.rows[table as usize])))
     };
     let catalog = Catalog::read(rows(WorkTable::Documents))?;
-    let bars = [
-        progress.stage("filter", None, Counting::Items),
-        progress.stage("dedup", None, Counting::Items),
-        progress.stage("split", None, Counting::Items),
-    ];
-    let decisions = decide::decide(&catalog, config, [&bars[0], &bars[1], &bars[2]])?;
+    let decisions = decide::decide(&catalog, config, progress)?;
     let records = rows(WorkTable::Instructions);
     let record_decisions = decide::decide_records(&records, config)?;
     let counts = counts(&sources, &units, &finished, [&catalog.files, &records], &decisions, &record_decisions)?;
