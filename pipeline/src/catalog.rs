@@ -7,12 +7,13 @@ use parquet::arrow::{
     ProjectionMask,
     arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector},
 };
-use polars::prelude::{
-    DataFrame, DataType, Engine, LazyFrame, PlRefPath, PolarsResult, RowIndex, ScanArgsParquet, col, lit,
-};
+use polars::prelude::{DataFrame, DataType, Engine, LazyFrame, PolarsResult, col, lit};
 use rayon::prelude::*;
 
-use crate::error::{Result, parquet as parquet_error, polars as polars_error};
+use crate::{
+    error::{Error, Result, parquet as parquet_error, polars as polars_error},
+    scan::scan,
+};
 
 /// One table of all units as rows numbered through in the order of the units.
 #[derive(Debug, Clone, Default)]
@@ -53,16 +54,10 @@ impl UnitFiles {
     /// # Errors
     /// A unit cannot be opened.
     pub fn frame(&self) -> Result<LazyFrame> {
-        let args = ScanArgsParquet {
-            row_index: Some(RowIndex { name: "row".into(), offset: 0 }),
-            glob: false,
-            ..ScanArgsParquet::default()
-        };
         // A unit without a row adds nothing, and its file has no row group to scan.
-        let paths = self.files.iter().filter(|(_, rows)| !rows.is_empty());
-        let paths = paths.map(|(path, _)| PlRefPath::try_from_path(path)).collect::<PolarsResult<Vec<_>>>();
-        LazyFrame::scan_parquet_files(paths.map_err(polars_error("naming cleaned rows"))?.into(), args)
-            .map_err(polars_error("opening cleaned rows"))
+        let paths = self.files.iter().filter(|(_, rows)| !rows.is_empty()).map(|(path, _)| path.clone());
+        let frame = scan(paths, Some("row")).map_err(polars_error("opening cleaned rows"))?;
+        frame.ok_or_else(|| Error::Defect("no cleaned rows to scan".into()))
     }
 
     /// Apply `map` to the values of a text column in `rows` (ascending), reading only the units and rows

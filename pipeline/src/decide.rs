@@ -12,7 +12,7 @@ use crate::{
     filter,
     outcome::Reason,
     progress::{Progress, Unit},
-    signals::BANDS,
+    signals::{self, BANDS},
 };
 
 /// What became of a document.
@@ -247,7 +247,5 @@ pub fn decide_records(files: &UnitFiles, config: &Config) -> Result<RecordDecisi
 
 /// Whether the group with this key is held out.
 pub fn is_held_out(config: &SplitConfig, key: u64) -> bool {
-    let draw = xxh3_64_with_seed(&key.to_le_bytes(), config.seed) >> 11;
-    // 53 bits, as many as a double holds.
-    (draw as f64) / ((1_u64 << 53) as f64) < config.validation_fraction
+    signals::unit_interval(xxh3_64_with_seed(&key.to_le_bytes(), config.seed)) < config.validation_fraction
 }

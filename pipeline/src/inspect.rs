@@ -3,7 +3,7 @@
 use std::{fmt::Write, path::Path, time::Duration};
 
 use corpus_format::{Corpus, Index, Table, legal::Kind};
-use polars::prelude::{AnyValue, DataFrame, Engine, LazyFrame, PlRefPath, PolarsResult, ScanArgsParquet, col, lit};
+use polars::prelude::{AnyValue, DataFrame, Engine, PolarsResult, col, lit};
 use similar::{ChangeTag, TextDiff};
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     outcome::Reason,
     report::grouped,
     run::Built,
+    scan::scan,
     signals::Scratch,
     sources::{
         self, Content, RawRecord,
@@ -337,13 +338,8 @@ fn rows(
     limit: u32,
 ) -> Result<DataFrame> {
     let read = || -> PolarsResult<DataFrame> {
-        let paths = corpus.index().files_of(table).map(|f| PlRefPath::try_from_path(&corpus.dir().join(&f.path)));
-        let paths = paths.collect::<PolarsResult<Vec<_>>>()?;
-        if paths.is_empty() {
-            return Ok(DataFrame::empty());
-        }
-        let args = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
-        let mut frame = LazyFrame::scan_parquet_files(paths.into(), args)?;
+        let paths = corpus.index().files_of(table).map(|file| corpus.dir().join(&file.path));
+        let Some(mut frame) = scan(paths, None)? else { return Ok(DataFrame::empty()) };
         if let Some((column, value)) = wanted {
             frame = frame.filter(col(column).eq(lit(value)));
         }

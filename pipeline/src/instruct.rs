@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::{
     config::InstructConfig,
     error::{Result, arrow as arrow_error},
+    signals,
     work::rows::{HistoryBuilder, small},
 };
 
@@ -56,7 +57,7 @@ pub fn derive(
     for row in 0..articles.num_rows() {
         let length = chars.as_ref().map_or(0, |c| c.value(row));
         let draw = xxh3_64_with_seed(id.value(row).as_bytes(), config.seed ^ u64::from(recite));
-        let chosen = ((draw >> 11) as f64) / ((1_u64 << 53) as f64) < fraction;
+        let chosen = signals::unit_interval(draw) < fraction;
         let Some(split) = split_of(row).filter(|_| chosen && (min_chars..=config.max_chars).contains(&length)) else {
             continue;
         };

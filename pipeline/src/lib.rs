@@ -32,6 +32,8 @@ pub mod inspect;
 pub mod instruct;
 /// A page that shows what a build did.
 pub mod report;
+/// Parquet files as one lazy frame.
+pub mod scan;
 /// Write the shards.
 pub mod shard;
 

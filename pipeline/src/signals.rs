@@ -124,6 +124,11 @@ fn mix(mut h: u64) -> u64 {
     h ^ (h >> 31)
 }
 
+/// A hash as a number from 0 to below 1: 53 of its bits, as many as a double holds.
+pub fn unit_interval(hash: u64) -> f64 {
+    (hash >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 /// The share of repeated shingles, and the MinHash bands.
 fn sketch(content: &str, table: &mut Vec<u64>) -> (f32, Vec<u64>) {
     // A character of content has at least one byte, and Han has three: the table is at most half full.

@@ -3,15 +3,14 @@
 use std::{collections::BTreeMap, path::Path};
 
 use corpus_format::{Index, Table, manifest::PersonalData};
-use polars::prelude::{
-    DataFrame, Engine, Expr, LazyFrame, PlRefPath, PolarsResult, ScanArgsParquet, SortMultipleOptions, col, len, lit,
-};
+use polars::prelude::{DataFrame, Engine, Expr, LazyFrame, PolarsResult, SortMultipleOptions, col, len, lit};
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
 use crate::{
     error::{Result, polars as polars_error},
     outcome::Reason,
+    scan::scan,
     sources::files::Source,
 };
 
@@ -115,13 +114,7 @@ struct Shards<'a> {
 
 impl Shards<'_> {
     fn scan(&self, table: Table) -> PolarsResult<Option<LazyFrame>> {
-        let paths = self.index.files_of(table).map(|file| PlRefPath::try_from_path(&self.dir.join(&file.path)));
-        let paths = paths.collect::<PolarsResult<Vec<_>>>()?;
-        if paths.is_empty() {
-            return Ok(None);
-        }
-        let args = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
-        LazyFrame::scan_parquet_files(paths.into(), args).map(Some)
+        scan(self.index.files_of(table).map(|file| self.dir.join(&file.path)), None)
     }
 
     /// Rows by the values of `keys`, with the sums of `sums`.

@@ -26,7 +26,7 @@ use crate::{
     outcome::Reason,
     progress::{Progress, Unit},
     work::{
-        rows::{Dropped, DroppedRow},
+        rows::{Dropped, DroppedRow, small},
         store::{Store, WorkTable},
     },
 };
@@ -360,8 +360,4 @@ fn batches(path: &Path) -> Result<Vec<RecordBatch>> {
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
     let reader = builder.with_batch_size(rows.clamp(1, 8192)).build().map_err(parquet_error(path))?;
     reader.collect::<std::result::Result<Vec<_>, _>>().map_err(arrow_error("reading cleaned rows"))
-}
-
-fn small(n: usize) -> u32 {
-    crate::work::rows::small(n)
 }

@@ -233,7 +233,7 @@ pub fn document(
 }
 
 /// The page of a document: its lines after the characters were folded and the markup removed.
-pub fn page<'a>(folded: &'a str, form: Form, rules: &mut RuleCounts) -> markup::Page<'a> {
+fn page<'a>(folded: &'a str, form: Form, rules: &mut RuleCounts) -> markup::Page<'a> {
     if form == Form::StatuteMarkdown {
         return markup::markdown(folded, rules);
     }
