@@ -5,6 +5,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 cache := env("XDG_CACHE_HOME", home_directory() / ".cache") / "lawlm"
 pipeline := target / "release" / "pipeline"
+vocab := target / "release" / "vocab"
 
 # List the recipes.
 @default:
@@ -17,6 +18,10 @@ build-corpus config="pipeline/configs/corpus.toml": _build
 # Look into the corpus: an overview, ID through every stage, or --dropped REASON.
 inspect *arguments: _build
     @"{{pipeline}}" inspect {{arguments}}
+
+# Train a tokenizer on the corpus: legal tokens below a base → data/tokenizer, with a report.
+train-vocab config="vocab/configs/tokenizer.toml": _build
+    @"{{vocab}}" train "{{config}}"
 
 # Run all tests.
 test: _build _readers

@@ -8,3 +8,4 @@ mod layering;
 mod manifests;
 mod rebuild;
 mod support;
+mod train_vocab;

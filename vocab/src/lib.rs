@@ -1,3 +1,37 @@
 //! Trains legal tokens and merges them into Chinese-LLaMA's tokenizer.
 //!
-//! No command exists yet: this crate begins when the corpus it reads is settled.
+//! The modules stand in the order in which data flows through them.
+
+/// What a tokenizer promises, checked and measured.
+pub mod audit;
+/// Runs → new pieces.
+pub mod bpe;
+/// Tokenizers side by side.
+pub mod compare;
+/// What a run reads, learns and writes.
+pub mod config;
+/// Text → token ids.
+pub mod encode;
+/// Model → tokenizer.json.
+pub mod hugging_face;
+/// New ids → ids of the base.
+pub mod init_map;
+/// Lines → counted runs of the base's tokens.
+pub mod lift;
+/// New pieces → merged model.
+pub mod merge;
+/// The whole run.
+pub mod run;
+/// SentencePiece's files and trainer.
+pub mod spm;
+/// Corpus → lines.
+pub mod text;
+
+mod error;
+/// Folders of results.
+pub mod output;
+mod report;
+
+pub use config::Config;
+pub use encode::Encoder;
+pub use error::{Error, Result};

@@ -1,15 +1,182 @@
 //! `vocab`: legal tokens for a Chinese LLaMA.
 
-use clap::Parser;
+use std::{
+    io::{BufRead, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-/// Trains legal tokens and merges them into Chinese-LLaMA's tokenizer.
-///
-/// No command exists yet: this crate begins when the corpus it reads is settled.
+use clap::{Parser, Subcommand, ValueEnum};
+use vocab::{Config, Encoder, Error, Result, compare, encode::Scratch, hugging_face, merge, output, run, spm::Model};
+
+/// Train legal tokens and merge them into a LLaMA tokenizer.
 #[derive(Parser)]
 #[command(version)]
-struct Cli {}
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
 
-fn main() {
-    Cli::parse();
-    println!("vocab: nothing to run yet; see `vocab --help`");
+#[derive(Subcommand)]
+enum Command {
+    /// Train on a corpus: new tokens below a base model, audited, for SentencePiece and Hugging Face.
+    Train {
+        /// Configuration; see vocab/configs/.
+        #[arg(default_value = "vocab/configs/tokenizer.toml")]
+        config: PathBuf,
+    },
+    /// Merge as a project before us did, and say what is wrong with the result.
+    Merge {
+        /// Whose way.
+        #[arg(long)]
+        like: Like,
+        /// The model that is merged into.
+        #[arg(long)]
+        base: PathBuf,
+        /// What is added: a model for chinese-llama, a list of terms, one a line, for lawgpt.
+        #[arg(long)]
+        add: PathBuf,
+        /// Add `[PAD]` behind everything, as Chinese-Alpaca does.
+        #[arg(long)]
+        pad: bool,
+        /// Folder for the result.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Say what a model is made of and which of its pieces no text reaches; as JSON.
+    Audit {
+        /// A tokenizer.model.
+        model: PathBuf,
+    },
+    /// Encode lines of text to ids.
+    Encode {
+        /// A tokenizer.model.
+        model: PathBuf,
+        /// Print pieces in place of ids.
+        #[arg(long)]
+        pieces: bool,
+        /// Text, a line at a time; standard input where absent.
+        text: Option<PathBuf>,
+    },
+    /// Count the tokens that each of several models makes of a text.
+    Compare {
+        /// Text.
+        text: PathBuf,
+        /// Files tokenizer.model.
+        #[arg(required = true)]
+        models: Vec<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Like {
+    /// Every piece of another model, all at the score 0.
+    ChineseLlama,
+    /// Every term of a list, all at the score 0.
+    Lawgpt,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Train { config } => train(&config),
+        Command::Merge { like, base, add, pad, out } => merge_like(like, &base, &add, pad, &out),
+        Command::Audit { model } => Model::read(&model).and_then(|m| print_json(&compare::faults(&m)?)),
+        Command::Encode { model, pieces, text } => encode(&model, pieces, text.as_deref()),
+        Command::Compare { text, models } => table(&text, &models),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = std::error::Error::source(&error);
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn train(config: &Path) -> Result<()> {
+    let config = Config::read(config)?;
+    let trained = run::train(&config)?;
+    let audit = &trained.audit;
+    println!("base       {} ({} pieces)", trained.base, audit.num_base_pieces);
+    println!("tokenizer  {} pieces, {} new; {} checked lines", audit.num_pieces, audit.num_new, audit.num_lines);
+    for kind in audit.kinds.iter().filter(|kind| kind.num_chars > 0) {
+        let (change, density) = (kind.change_percent(), kind.chars_per_token());
+        println!("{:<12} {change:+.1} % tokens, {density:.3} characters a token", kind.kind);
+    }
+    println!("wrote      {}", config.output.display());
+    if let Some(reason) = trained.no_json {
+        println!("no tokenizer.json: {reason}");
+    }
+    Ok(())
+}
+
+fn merge_like(like: Like, base: &Path, add: &Path, pad: bool, out: &Path) -> Result<()> {
+    let base = Model::read(base)?;
+    let merged = match like {
+        Like::ChineseLlama => merge::like_chinese_llama(&base, &Model::read(add)?, pad),
+        Like::Lawgpt => {
+            let (terms, mut faults) = merge::read_terms(add)?;
+            let merged = merge::like_lawgpt(&base, &terms, &mut faults);
+            print_json(&faults)?;
+            merged
+        }
+    };
+    let mut files = vec![("tokenizer.model", merged.to_bytes())];
+    print_json(&compare::faults(&merged)?)?;
+    match hugging_face::files(&merged) {
+        Ok(json) => files.extend(json.iter().map(|(name, value)| (*name, output::pretty(value)))),
+        Err(reason) => println!("no tokenizer.json: {reason}"),
+    }
+    output::write_folder(out, &files)
+}
+
+fn encode(model: &Path, pieces: bool, text: Option<&Path>) -> Result<()> {
+    let model = Model::read(model)?;
+    let encoder = Encoder::new(&model)?;
+    let mut input: Box<dyn BufRead> = match text {
+        Some(path) => Box::new(std::io::BufReader::new(fs_err::File::open(path)?)),
+        None => Box::new(std::io::stdin().lock()),
+    };
+    let at = text.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let (mut scratch, mut ids, mut line, mut number) = (Scratch::default(), Vec::new(), Vec::new(), 0);
+    while input.read_until(b'\n', &mut line)? > 0 {
+        number += 1;
+        let text = std::str::from_utf8(&line)
+            .map_err(|_| Error::Invalid { at: format!("{at}:{number}"), what: "not UTF-8".into() })?;
+        ids.clear();
+        encoder.encode(text.trim_end_matches(['\r', '\n']), &mut scratch, &mut ids);
+        let shown = |id: &u32| if pieces { model.pieces[*id as usize].text().to_owned() } else { id.to_string() };
+        writeln!(out, "{}", ids.iter().map(shown).collect::<Vec<_>>().join(" "))?;
+        line.clear();
+    }
+    Ok(out.flush()?)
+}
+
+fn table(text: &Path, models: &[PathBuf]) -> Result<()> {
+    let figures = compare::compare(models, &compare::read_text(text)?)?;
+    let first = figures.first().map_or(1, |f| f.num_tokens).max(1) as f64;
+    println!("{:>8} {:>12} {:>8} {:>8} {:>9}  model", "pieces", "tokens", "chars/t", "t/1000", "change");
+    for figures in &figures {
+        println!(
+            "{:>8} {:>12} {:>8.3} {:>8.0} {:>8.1}%  {}",
+            figures.num_pieces,
+            figures.num_tokens,
+            figures.chars_per_token,
+            figures.tokens_per_1000_chars,
+            100.0 * (figures.num_tokens as f64 / first - 1.0),
+            figures.model,
+        );
+    }
+    Ok(())
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    println!("{:#}", serde_json::json!(value));
+    Ok(())
 }

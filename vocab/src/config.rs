@@ -1,0 +1,123 @@
+//! Defines the configuration of a training run.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// What `vocab train` reads, learns and writes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The corpus that `pipeline build` wrote.
+    pub corpus: PathBuf,
+    /// Where the tokenizer goes.
+    pub output: PathBuf,
+    /// The model that legal tokens are merged into.
+    pub base: Base,
+    /// How much is learned.
+    pub train: Train,
+    /// How often each line counts, by its kind.
+    pub mix: Mix,
+}
+
+/// The model that legal tokens are merged into.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Base {
+    /// A SentencePiece BPE model; where absent, a small one is trained on the corpus.
+    pub model: Option<PathBuf>,
+    /// Pieces of a model that is trained, special ones and bytes included.
+    pub vocab_size: usize,
+    /// The share of characters, by occurrence, that a model that is trained has pieces for.
+    pub character_coverage: f64,
+}
+
+/// How much is learned.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Train {
+    /// New pieces; rounded up so that the size with `[PAD]` is a multiple of 128.
+    pub num_pieces: usize,
+    /// The widest new piece, in tokens of the base.
+    pub max_base_tokens: usize,
+}
+
+/// How often each line counts, by its kind.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mix {
+    /// Statutes.
+    pub statute: u64,
+    /// Court documents.
+    pub judgment: u64,
+    /// Questions and answers that were given to the corpus.
+    pub consultation: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            corpus: "data/shards".into(),
+            output: "data/tokenizer".into(),
+            base: Base::default(),
+            train: Train::default(),
+            mix: Mix::default(),
+        }
+    }
+}
+
+impl Default for Base {
+    fn default() -> Self {
+        Self { model: None, vocab_size: 6000, character_coverage: 0.9995 }
+    }
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Self { num_pieces: 2000, max_base_tokens: 8 }
+    }
+}
+
+impl Default for Mix {
+    fn default() -> Self {
+        Self { statute: 1, judgment: 4, consultation: 4 }
+    }
+}
+
+impl Mix {
+    /// In the order of [`crate::text::KINDS`].
+    pub fn weights(&self) -> [u64; 3] {
+        [self.statute, self.judgment, self.consultation]
+    }
+}
+
+impl Config {
+    /// Read and check a configuration; its paths are relative to the working directory.
+    ///
+    /// # Errors
+    /// A file that is not TOML, names an unknown setting or asks for something impossible.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs_err::read_to_string(path)?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| Error::BadConfig { path: path.to_owned(), source: Box::new(source) })?;
+        config.check().map_err(|what| Error::invalid(path.display(), what))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        let positive = |name: &str, value: usize| if value > 0 { Ok(()) } else { Err(format!("{name} is 0")) };
+        positive("train.num_pieces", self.train.num_pieces)?;
+        if !(2..=16).contains(&self.train.max_base_tokens) {
+            return Err(format!("train.max_base_tokens is {}; a piece has 2 to 16", self.train.max_base_tokens));
+        }
+        if self.mix.weights() == [0; 3] {
+            return Err("every weight of [mix] is 0: nothing would be learned".into());
+        }
+        if !(0.98..=1.0).contains(&self.base.character_coverage) {
+            return Err(format!("base.character_coverage is {}; it is from 0.98 to 1", self.base.character_coverage));
+        }
+        Ok(())
+    }
+}

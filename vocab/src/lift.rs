@@ -1,0 +1,68 @@
+//! Lifts text: the runs of Han tokens that the base makes of it, counted.
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    encode::{Encoder, Scratch},
+    spm::{Kind, Model},
+};
+
+/// Distinct runs of at least two Han tokens of the base, with weighted counts.
+///
+/// New pieces are learned from these, so a new piece is a sequence of base tokens, and whatever is not Han
+/// (spaces, digits, punctuation, bytes) keeps its tokens.
+#[derive(Default)]
+pub struct Runs(FxHashMap<Box<[u32]>, u64>);
+
+/// Turns lines into runs.
+pub struct Lifter<'a> {
+    encoder: &'a Encoder,
+    is_han: Vec<bool>,
+    scratch: Scratch,
+    ids: Vec<u32>,
+}
+
+impl<'a> Lifter<'a> {
+    /// A lifter over the tokens of `base`, whose encoder is `encoder`.
+    pub fn new(base: &Model, encoder: &'a Encoder) -> Self {
+        let is_han = base.pieces.iter().map(|p| p.kind() == Kind::Normal && p.text().chars().all(is_han)).collect();
+        Self { encoder, is_han, scratch: Scratch::default(), ids: Vec::new() }
+    }
+
+    /// Count the runs of a line `weight` times.
+    pub fn lift(&mut self, line: &str, weight: u64, runs: &mut Runs) {
+        self.ids.clear();
+        self.encoder.encode(line, &mut self.scratch, &mut self.ids);
+        let is_han = &self.is_han;
+        for run in self.ids.split(|&id| !is_han[id as usize]).filter(|run| run.len() > 1) {
+            match runs.0.get_mut(run) {
+                Some(count) => *count += weight,
+                None => drop(runs.0.insert(run.into(), weight)),
+            }
+        }
+    }
+}
+
+impl Runs {
+    /// The number of distinct runs.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was lifted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The runs in their order, so that the same text gives the same bytes.
+    pub fn sorted(&self) -> Vec<(&[u32], u64)> {
+        let mut runs: Vec<(&[u32], u64)> = self.0.iter().map(|(run, count)| (&run[..], *count)).collect();
+        runs.sort_unstable();
+        runs
+    }
+}
+
+/// Whether a character is a Chinese character: a CJK ideograph, or 〇.
+pub fn is_han(character: char) -> bool {
+    matches!(character, '\u{4E00}'..='\u{9FFF}' | '\u{3400}'..='\u{4DBF}' | '\u{20000}'..='\u{323AF}' | '\u{F900}'..='\u{FAFF}' | '〇')
+}
