@@ -28,10 +28,25 @@ pub struct Config {
 pub struct Base {
     /// A SentencePiece BPE model; where absent, a small one is trained on the corpus.
     pub model: Option<PathBuf>,
+    /// What becomes of pieces whose scores tie.
+    pub ties: Ties,
+    /// General text, a line at a time, that the order of ties is learned on beside the corpus.
+    pub general_text: Option<PathBuf>,
     /// Pieces of a model that is trained, special ones and bytes included.
     pub vocab_size: usize,
     /// The share of characters, by occurrence, that a model that is trained has pieces for.
     pub character_coverage: f64,
+}
+
+/// What becomes of pieces of the base whose scores tie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ties {
+    /// They get scores of their own, learned on text, so that tokenizer.json can be written.
+    #[default]
+    Learn,
+    /// They stay; there is no tokenizer.json, and nothing is encoded differently from the base.
+    Keep,
 }
 
 /// How much is learned.
@@ -70,7 +85,7 @@ impl Default for Config {
 
 impl Default for Base {
     fn default() -> Self {
-        Self { model: None, vocab_size: 6000, character_coverage: 0.9995 }
+        Self { model: None, ties: Ties::Learn, general_text: None, vocab_size: 6000, character_coverage: 0.9995 }
     }
 }
 
@@ -82,7 +97,7 @@ impl Default for Train {
 
 impl Default for Mix {
     fn default() -> Self {
-        Self { statute: 1, judgment: 4, consultation: 4 }
+        Self { statute: 3, judgment: 5, consultation: 5 }
     }
 }
 

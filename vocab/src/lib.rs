@@ -26,6 +26,8 @@ pub mod run;
 pub mod spm;
 /// Corpus → lines.
 pub mod text;
+/// A base whose scores tie → one whose scores do not.
+pub mod ties;
 
 mod error;
 /// Folders of results.

@@ -108,6 +108,9 @@ fn train(config: &Path) -> Result<()> {
         let (change, density) = (kind.change_percent(), kind.chars_per_token());
         println!("{:<12} {change:+.1} % tokens, {density:.3} characters a token", kind.kind);
     }
+    if trained.drift.num_changed > 0 {
+        println!("ties       broken; {:.2} % of the base's tokens on held-out text changed", trained.drift.percent());
+    }
     println!("wrote      {}", config.output.display());
     if let Some(reason) = trained.no_json {
         println!("no tokenizer.json: {reason}");

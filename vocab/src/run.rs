@@ -9,16 +9,17 @@ use crate::{
     Config, Error, Result,
     audit::{Audit, Auditor},
     bpe,
+    config::Ties,
     encode::Encoder,
     hugging_face, init_map,
     lift::{Lifter, Runs},
     merge, output, report,
     spm::{
         Model,
-        model::Algorithm,
+        model::{Algorithm, SPACE},
         train::{Options, train as train_with_library},
     },
-    text,
+    text, ties,
 };
 
 /// What a run made.
@@ -26,6 +27,8 @@ use crate::{
 pub struct Trained {
     /// The base: its file, or how it was made.
     pub base: String,
+    /// How much breaking the base's ties changed.
+    pub drift: Drift,
     /// Distinct runs of Han tokens that were learned from.
     pub num_runs: usize,
     /// Weighted count of the last piece that was learned.
@@ -36,8 +39,15 @@ pub struct Trained {
     pub audit: Audit,
 }
 
+/// How often a line of general text counts where the order of ties is learned.
+const GENERAL_WEIGHT: u64 = 4;
+
+/// The longest run of spaces that the order of ties is learned on, and how often each length counts.
+const MAX_SPACES: usize = 32;
+const SPACES_WEIGHT: u64 = 1000;
+
 /// Random lines that the audit of every run makes up, beside those about each new piece.
-const FUZZ_ROUNDS: usize = 20_000;
+const FUZZ_ROUNDS: usize = 40_000;
 
 /// Train a tokenizer and write it to the configured folder; nothing is written unless the audit passes.
 ///
@@ -45,11 +55,13 @@ const FUZZ_ROUNDS: usize = 20_000;
 /// A corpus, base or setting that does not fit; a broken promise of the result.
 pub fn train(config: &Config) -> Result<Trained> {
     let corpus = Corpus::open(&config.corpus)?;
-    let (base, named) = base(config, &corpus)?;
-    let encoder = Encoder::new(&base)?;
+    let (original, named) = base(config, &corpus)?;
+    let original_encoder = Encoder::new(&original)?;
     if config.base.model.is_some() {
-        refuse_other_base(&base, &config.output)?;
+        refuse_other_base(&original, &config.output)?;
     }
+    let base = without_ties(config, &corpus, &original, &original_encoder)?;
+    let encoder = Encoder::new(&base)?;
 
     let mut runs = Runs::default();
     let mut lifter = Lifter::new(&base, &encoder);
@@ -85,16 +97,19 @@ pub fn train(config: &Config) -> Result<Trained> {
     };
     let mut auditor = Auditor::new(&base, &encoder, &merged, &merged_encoder, json.as_deref())?;
     let mut broken = Ok(());
+    let mut drift = Drift::default();
     text::each_line(&corpus, Split::Validation, |kind, line| {
         if broken.is_ok() {
             broken = auditor.measure(kind, line);
+            drift.measure(&original, &original_encoder, &encoder, line);
         }
     })?;
     broken?;
     auditor.fuzz(FUZZ_ROUNDS)?;
 
-    let trained = Trained { base: named, num_runs: runs.len(), last_count, no_json, audit: auditor.finish() };
-    let rows = init_map::rows(&base, &encoder, &merged, &merged_encoder);
+    let trained = Trained { drift, base: named, num_runs: runs.len(), last_count, no_json, audit: auditor.finish() };
+    // The weights were trained with the original's tokens.
+    let rows = init_map::rows(&original, &original_encoder, &merged, &merged_encoder);
     let mut files = vec![
         ("tokenizer.model", merged.to_bytes()),
         ("init_map.jsonl", init_map::to_jsonl(&rows).into_bytes()),
@@ -104,6 +119,53 @@ pub fn train(config: &Config) -> Result<Trained> {
     files.extend(json.iter().flatten().map(|(name, value)| (*name, output::pretty(value))));
     output::write_folder(&config.output, &files)?;
     Ok(trained)
+}
+
+/// How much breaking the ties of a base changed its encoding of held-out text.
+#[derive(Debug, Default, Serialize)]
+pub struct Drift {
+    /// Tokens of the original.
+    pub num_tokens: usize,
+    /// Those that are not tokens any more.
+    pub num_changed: usize,
+}
+
+impl Drift {
+    /// The share of tokens that changed, in percent.
+    pub fn percent(&self) -> f64 {
+        100.0 * self.num_changed as f64 / self.num_tokens.max(1) as f64
+    }
+
+    fn measure(&mut self, model: &Model, original: &Encoder, base: &Encoder, line: &str) {
+        let (before, after) = (original.ids(line), base.ids(line));
+        self.num_tokens += before.len();
+        if before != after {
+            self.num_changed += ties::num_changed(model, &before, &after);
+        }
+    }
+}
+
+/// The base with an order in place of its ties, where it has any and they are not to stay.
+fn without_ties(config: &Config, corpus: &Corpus, base: &Model, encoder: &Encoder) -> Result<Model> {
+    if config.base.ties == Ties::Keep || !ties::has_ties(base) {
+        return Ok(base.clone());
+    }
+    let mut stretches = ties::Stretches::default();
+    let weights = config.mix.weights();
+    text::each_line(corpus, Split::Train, |kind, line| {
+        if weights[kind] > 0 {
+            ties::count_stretches(encoder, line, weights[kind], &mut stretches);
+        }
+    })?;
+    if let Some(path) = &config.base.general_text {
+        let text = fs_err::read_to_string(path)?;
+        text.lines().for_each(|line| ties::count_stretches(encoder, line, GENERAL_WEIGHT, &mut stretches));
+    }
+    // A clean corpus has no runs of spaces, and code has: LLaMA's pieces of them tie too.
+    for length in 2..=MAX_SPACES {
+        stretches.insert(SPACE.to_string().repeat(length), SPACES_WEIGHT);
+    }
+    ties::break_ties(base, &stretches)
 }
 
 /// The base and a name for it.

@@ -17,36 +17,9 @@ pub(super) fn encoder(model: &Model) -> Result<Encoder> {
     let add_dummy_prefix = check(model)?;
     let pieces = &model.pieces;
     let num_pieces = pieces.len() as u32;
-    let normal: Vec<(u32, Vec<char>)> =
-        ids_of(pieces, Kind::Normal).map(|(id, piece)| (id, piece.text().chars().collect())).collect();
-
-    let characters = characters(pieces, &normal);
-    let symbols: FxHashMap<String, Symbol> = normal
-        .iter()
-        .map(|(id, _)| (pieces[*id as usize].text().to_owned(), *id))
-        .chain((num_pieces..).zip(&characters.bare).map(|(symbol, character)| (character.to_string(), symbol)))
-        .collect();
+    let normal = normal(pieces);
+    let Alphabet { characters, symbols, merges } = alphabet(model)?;
     let num_symbols = pieces.len() + characters.bare.len();
-    if num_symbols > MAX_SYMBOLS {
-        return Err(Error::invalid(
-            "model",
-            format!("{num_symbols} symbols; the encoder can tell {MAX_SYMBOLS} apart"),
-        ));
-    }
-
-    let mut merges = Merges::new(ranks(pieces));
-    for (id, text) in &normal {
-        let piece = pieces[*id as usize].text();
-        for (border, _) in piece.char_indices().skip(1) {
-            if let (Some(&left), Some(&right)) = (symbols.get(&piece[..border]), symbols.get(&piece[border..])) {
-                merges.insert(left, right, *id);
-            }
-        }
-        if text.len() > MAX_DEPTH {
-            return Err(Error::invalid("model", format!("piece {id} is longer than {MAX_DEPTH} characters")));
-        }
-    }
-
     let spell = |text: &[char]| text.iter().map(|c| symbols[&*c.encode_utf8(&mut [0; 4])]).collect::<Vec<_>>();
     let (nodes, unreachable) = make_all(&merges, &normal, num_symbols, spell);
 
@@ -80,6 +53,51 @@ pub(super) fn encoder(model: &Model) -> Result<Encoder> {
         add_dummy_prefix,
         unreachable,
     })
+}
+
+/// What a model can spell and merge.
+pub(super) struct Alphabet {
+    characters: Characters,
+    pub(super) symbols: FxHashMap<String, Symbol>,
+    pub(super) merges: Merges,
+}
+
+/// The characters, symbols and merges of a model.
+pub(super) fn alphabet(model: &Model) -> Result<Alphabet> {
+    let pieces = &model.pieces;
+    let num_pieces = pieces.len() as u32;
+    let normal = normal(pieces);
+    let characters = characters(pieces, &normal);
+    let symbols: FxHashMap<String, Symbol> = normal
+        .iter()
+        .map(|(id, _)| (pieces[*id as usize].text().to_owned(), *id))
+        .chain((num_pieces..).zip(&characters.bare).map(|(symbol, character)| (character.to_string(), symbol)))
+        .collect();
+    let num_symbols = pieces.len() + characters.bare.len();
+    if num_symbols > MAX_SYMBOLS {
+        return Err(Error::invalid(
+            "model",
+            format!("{num_symbols} symbols; the encoder can tell {MAX_SYMBOLS} apart"),
+        ));
+    }
+
+    let mut merges = Merges::new(ranks(pieces));
+    for (id, text) in &normal {
+        let piece = pieces[*id as usize].text();
+        for (border, _) in piece.char_indices().skip(1) {
+            if let (Some(&left), Some(&right)) = (symbols.get(&piece[..border]), symbols.get(&piece[border..])) {
+                merges.insert(left, right, *id);
+            }
+        }
+        if text.len() > MAX_DEPTH {
+            return Err(Error::invalid("model", format!("piece {id} is longer than {MAX_DEPTH} characters")));
+        }
+    }
+    Ok(Alphabet { characters, symbols, merges })
+}
+
+fn normal(pieces: &[Piece]) -> Vec<(u32, Vec<char>)> {
+    ids_of(pieces, Kind::Normal).map(|(id, piece)| (id, piece.text().chars().collect())).collect()
 }
 
 /// Refuse what this encoder would encode differently; whether a space goes before every text.

@@ -41,6 +41,15 @@ impl Merges {
         self.made.insert((left, right), made);
     }
 
+    /// What two neighbours make, and its rank.
+    pub(super) fn made(&self, left: Symbol, right: Symbol) -> Option<(Symbol, u32)> {
+        self.made.get(&(left, right)).map(|&made| (made, self.ranks[made as usize]))
+    }
+
+    pub(super) fn rank_of(&self, symbol: Symbol) -> u32 {
+        self.ranks.get(symbol as usize).copied().unwrap_or(0)
+    }
+
     /// SentencePiece's algorithm as it is defined: while any two neighbours can merge, merge the pair of the
     /// best score, the leftmost of several. `nodes`, where given, learns how the symbols came about.
     pub(super) fn apply(&self, symbols: &mut Vec<Symbol>, mut nodes: Option<&mut [Node]>) {

@@ -9,7 +9,10 @@
 
 mod build;
 mod merges;
+mod replay;
 mod trie;
+
+pub(crate) use self::replay::Replay;
 
 use rustc_hash::FxHashMap;
 
@@ -130,6 +133,32 @@ impl Encoder {
         let mut ids = Vec::new();
         self.encode(text, &mut Scratch::default(), &mut ids);
         ids
+    }
+
+    /// Call `take` with the stretches of a text in which pieces can compete: at least three characters, each two
+    /// neighbours side by side in some piece.
+    pub(crate) fn stretches(&self, text: &str, mut take: impl FnMut(&str)) {
+        let prefix = self.add_dummy_prefix.then_some(SPACE);
+        let spaced = prefix.into_iter().chain(text.chars().map(|c| if c == ' ' { SPACE } else { c }));
+        let (mut stretch, mut length, mut last) = (String::new(), 0, UNKNOWN);
+        for character in spaced {
+            let code = self.characters.code(character);
+            if code == UNKNOWN || last == UNKNOWN || !self.inside.contains(last, code) {
+                if length > 2 {
+                    take(&stretch);
+                }
+                stretch.clear();
+                length = 0;
+            }
+            if code != UNKNOWN {
+                stretch.push(character);
+                length += 1;
+            }
+            last = code;
+        }
+        if length > 2 {
+            take(&stretch);
+        }
     }
 
     /// Where the characters that can merge with their neighbours end.
