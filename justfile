@@ -36,6 +36,10 @@ lint:
 bench-pipeline statutes *arguments: _build
     python3 pipeline/benches/corpus.py "{{pipeline}}" "{{statutes}}" {{arguments}}
 
+# Time the tokenizer beside other libraries: encode TOKENIZER_DIR TEXT, or train MODEL TEXT PIECES.
+bench-vocab *arguments:
+    cargo run --release --quiet --manifest-path vocab/benches/peers/Cargo.toml -- {{arguments}}
+
 # The JSON Schema of a manifest, beside the manifests.
 manifest-schema: _build
     "{{pipeline}}" manifest-schema > data-manifests/manifest.schema.json

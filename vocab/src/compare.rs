@@ -1,7 +1,5 @@
 //! Compares tokenizers on a text, and lists what one cannot do.
 
-use std::path::Path;
-
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -92,12 +90,4 @@ pub fn faults(model: &Model) -> Result<Faults> {
         num_unreachable: encoder.unreachable().len(),
         unreachable: encoder.unreachable().iter().take(10).map(text).collect(),
     })
-}
-
-/// Read the text of a file.
-///
-/// # Errors
-/// A file that cannot be read or is not UTF-8.
-pub fn read_text(path: &Path) -> Result<String> {
-    Ok(fs_err::read_to_string(path)?)
 }

@@ -162,7 +162,7 @@ fn encode(model: &Path, pieces: bool, text: Option<&Path>) -> Result<()> {
 }
 
 fn table(text: &Path, models: &[PathBuf]) -> Result<()> {
-    let figures = compare::compare(models, &compare::read_text(text)?)?;
+    let figures = compare::compare(models, &fs_err::read_to_string(text)?)?;
     let first = figures.first().map_or(1, |f| f.num_tokens).max(1) as f64;
     println!("{:>8} {:>12} {:>8} {:>8} {:>9}  model", "pieces", "tokens", "chars/t", "t/1000", "change");
     for figures in &figures {

@@ -176,7 +176,7 @@ fn make_all(
     by_length.sort_by_key(|(_, text)| text.len());
     for (id, text) in by_length {
         let mut symbols = spell(text);
-        merges.apply(&mut symbols, Some(&mut nodes));
+        merges.apply(&mut symbols, &mut nodes);
         if symbols == [*id] {
             made[*id as usize] = Some(nodes[*id as usize]);
         } else {

@@ -51,8 +51,8 @@ impl Merges {
     }
 
     /// SentencePiece's algorithm as it is defined: while any two neighbours can merge, merge the pair of the
-    /// best score, the leftmost of several. `nodes`, where given, learns how the symbols came about.
-    pub(super) fn apply(&self, symbols: &mut Vec<Symbol>, mut nodes: Option<&mut [Node]>) {
+    /// best score, the leftmost of several. `nodes` learns how the symbols came about.
+    pub(super) fn apply(&self, symbols: &mut Vec<Symbol>, nodes: &mut [Node]) {
         loop {
             let best = symbols
                 .windows(2)
@@ -62,11 +62,9 @@ impl Merges {
                 })
                 .min();
             let Some((rank, at, made)) = best else { return };
-            if let Some(nodes) = nodes.as_deref_mut() {
-                let (left, right) = (symbols[at], symbols[at + 1]);
-                let below = nodes[left as usize].bottleneck.max(nodes[right as usize].bottleneck);
-                nodes[made as usize] = Node { left, right, rank, bottleneck: rank.max(below) };
-            }
+            let (left, right) = (symbols[at], symbols[at + 1]);
+            let below = nodes[left as usize].bottleneck.max(nodes[right as usize].bottleneck);
+            nodes[made as usize] = Node { left, right, rank, bottleneck: rank.max(below) };
             symbols[at] = made;
             symbols.remove(at + 1);
         }
