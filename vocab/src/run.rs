@@ -182,7 +182,7 @@ fn base(config: &Config, corpus: &Corpus) -> Result<(Model, String)> {
         more: Vec::new(),
     };
     let model = train_with_library(lines.iter(), &options)?;
-    Ok((model, format!("trained on the corpus, {} pieces", config.base.vocab_size)))
+    Ok((model, "trained on the corpus".to_owned()))
 }
 
 /// A folder with a tokenizer of another base is not overwritten: ids there mean something else.
