@@ -8,9 +8,10 @@ use std::{
 
 use corpus_format::{Corpus, Position, Selection, Table, reader::hash_file};
 
-/// The root of the repository.
+/// The root of the repository: as cargo says when it runs, since clones that share a target folder share this program.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo");
+    Path::new(&package).join("..").canonicalize().expect("the repository")
 }
 
 /// A command of a program of this workspace, in the root of the repository.

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use vocab::{compare, merge, spm::Model};
 
 fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(path);
+    let path =
+        Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo")).join("../../shared/data").join(path);
     if !path.exists() {
         eprintln!("SKIPPED: {} is not here", path.display());
         return None;
