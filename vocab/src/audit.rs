@@ -111,11 +111,9 @@ impl<'a> Auditor<'a> {
                 })?),
                 None => None,
             };
-        let revived = base_encoder.unreachable().iter().filter(|id| encoder.unreachable().binary_search(id).is_err());
-        let new =
-            (first_new..merged.pieces.len() as u32).filter(|id| merged.pieces[*id as usize].kind() == Kind::Normal);
+        let new = merged.of_kind(Kind::Normal).map(|(id, _)| id).filter(|id| *id >= first_new);
         let stands_for: FxHashMap<u32, Vec<u32>> = new
-            .chain(revived.copied())
+            .chain(base_encoder.revived_in(encoder))
             .map(|id| (id, base_encoder.ids_of_piece(merged.pieces[id as usize].text())))
             .collect();
         let num_revived = stands_for.keys().filter(|id| **id < first_new).count();
@@ -215,7 +213,7 @@ impl<'a> Auditor<'a> {
     /// A broken promise, as [`Auditor::check`].
     pub fn fuzz(&mut self, rounds: usize) -> Result<()> {
         let merged = self.merged;
-        let texts: Vec<&str> = merged.pieces.iter().filter(|p| p.kind() == Kind::Normal).map(|p| p.text()).collect();
+        let texts: Vec<&str> = merged.of_kind(Kind::Normal).map(|(_, piece)| piece.text()).collect();
         let mut new: Vec<u32> = self.stands_for.keys().copied().collect();
         new.sort_unstable();
         let mut random = Random(1);

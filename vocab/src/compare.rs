@@ -78,14 +78,12 @@ pub struct Faults {
 /// A model that is not supported.
 pub fn faults(model: &Model) -> Result<Faults> {
     let encoder = Encoder::new(model)?;
-    let ordinary: Vec<_> = model.pieces.iter().filter(|p| p.kind() == Kind::Normal).collect();
-    let mut scores: Vec<f32> =
-        ordinary.iter().filter(|p| p.text().chars().nth(1).is_some()).map(|p| p.score()).collect();
+    let mut scores: Vec<f32> = model.merged().map(|(_, piece)| piece.score()).collect();
     scores.sort_by(f32::total_cmp);
     let text = |id: &u32| model.pieces[*id as usize].text().to_owned();
     Ok(Faults {
         num_pieces: model.pieces.len(),
-        num_ordinary: ordinary.len(),
+        num_ordinary: model.of_kind(Kind::Normal).count(),
         num_tied: scores.chunk_by(|a, b| a == b).filter(|tied| tied.len() > 1).map(<[f32]>::len).sum(),
         num_unreachable: encoder.unreachable().len(),
         unreachable: encoder.unreachable().iter().take(10).map(text).collect(),

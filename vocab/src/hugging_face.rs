@@ -1,6 +1,6 @@
 //! Writes a model as Hugging Face reads it: tokenizer.json and its two companions.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 
 use crate::{
@@ -116,7 +116,7 @@ fn sequence(name: &str, type_id: u32) -> Value {
 
 /// All splits of all ordinary pieces into two others, in the order of the pieces' scores.
 fn merges(model: &Model) -> Result<Vec<(&str, &str)>> {
-    let mut ordinary: Vec<&Piece> = model.pieces.iter().filter(|p| p.kind() == Kind::Normal).collect();
+    let mut ordinary: Vec<&Piece> = model.of_kind(Kind::Normal).map(|(_, piece)| piece).collect();
     ordinary.sort_by(|a, b| b.score().total_cmp(&a.score()));
     if let Some([first, second]) =
         ordinary.array_windows().find(|[a, b]| a.score() == b.score() && a.text().chars().nth(1).is_some())
@@ -131,11 +131,11 @@ fn merges(model: &Model) -> Result<Vec<(&str, &str)>> {
             ),
         ));
     }
-    let known: FxHashMap<&str, ()> = ordinary.iter().map(|p| (p.text(), ())).collect();
+    let known: FxHashSet<&str> = ordinary.iter().map(|p| p.text()).collect();
     let mut merges = Vec::new();
     for text in ordinary.iter().map(|p| p.text()) {
         let halves = text.char_indices().skip(1).map(|(border, _)| text.split_at(border));
-        merges.extend(halves.filter(|(left, right)| known.contains_key(left) && known.contains_key(right)));
+        merges.extend(halves.filter(|(left, right)| known.contains(left) && known.contains(right)));
     }
     Ok(merges)
 }

@@ -20,10 +20,9 @@ pub struct NewRow {
 /// The rows of `merged` that `base` has not, and those of its pieces that no text could reach before:
 /// their rows were never trained.
 pub fn rows(base: &Model, encoder: &Encoder, merged: &Model, merged_encoder: &Encoder) -> Vec<NewRow> {
-    let still_dead = merged_encoder.unreachable();
-    let revived = encoder.unreachable().iter().copied().filter(|id| still_dead.binary_search(id).is_err());
     let new = base.pieces.len() as u32..merged.pieces.len() as u32;
-    revived
+    encoder
+        .revived_in(merged_encoder)
         .chain(new)
         .map(|id| {
             let piece = &merged.pieces[id as usize];

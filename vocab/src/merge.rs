@@ -37,7 +37,8 @@ pub fn append_below(base: &Model, texts: &[String]) -> Result<Model> {
         score = score.next_down().min(score - 1.0);
         merged.pieces.push(Piece::normal(text, score));
     }
-    Model::parse(&merged.to_bytes(), "the merged model")
+    merged.check("the merged model")?;
+    Ok(merged)
 }
 
 fn has_pad(model: &Model) -> bool {
@@ -48,12 +49,7 @@ fn has_pad(model: &Model) -> bool {
 ///
 /// With `pad`, `[PAD]` follows as in Chinese-Alpaca: as an ordinary piece.
 pub fn like_chinese_llama(base: &Model, add: &Model, pad: bool) -> Model {
-    let known: FxHashSet<&str> = base.pieces.iter().map(Piece::text).collect();
-    let texts = add.pieces.iter().map(Piece::text).chain(pad.then_some(PAD));
-    let new = texts.filter(|text| !known.contains(text)).map(|text| Piece::normal(text, 0.0));
-    let mut merged = base.clone();
-    merged.pieces.extend(new);
-    merged
+    append_tied(base, add.pieces.iter().map(Piece::text).chain(pad.then_some(PAD)))
 }
 
 /// What a list of terms held.
@@ -107,10 +103,15 @@ pub fn read_terms(path: &std::path::Path) -> Result<(Vec<String>, ListFaults)> {
 
 /// LaWGPT's merge of a list, without its repeats: every term that `base` lacks, with a score of 0.
 pub fn like_lawgpt(base: &Model, terms: &[String], faults: &mut ListFaults) -> Model {
-    let known: FxHashSet<&str> = base.pieces.iter().map(Piece::text).collect();
-    let new: Vec<Piece> = terms.iter().filter(|t| !known.contains(t.as_str())).map(|t| Piece::normal(t, 0.0)).collect();
-    faults.num_in_base = terms.len() - new.len();
+    let merged = append_tied(base, terms.iter().map(String::as_str));
+    faults.num_in_base = base.pieces.len() + terms.len() - merged.pieces.len();
+    merged
+}
+
+/// `base` and those of `texts` that it lacks, all with a score of 0.
+fn append_tied<'a>(base: &Model, texts: impl Iterator<Item = &'a str>) -> Model {
+    let known = base.ids();
     let mut merged = base.clone();
-    merged.pieces.extend(new);
+    merged.pieces.extend(texts.filter(|text| !known.contains_key(text)).map(|text| Piece::normal(text, 0.0)));
     merged
 }

@@ -60,19 +60,16 @@ pub fn train(config: &Config) -> Result<Trained> {
     if config.base.model.is_some() {
         refuse_other_base(&original, &config.output)?;
     }
-    let base = without_ties(config, &corpus, &original, &original_encoder)?;
-    let encoder = Encoder::new(&base)?;
+    let untied = without_ties(config, &corpus, &original, &original_encoder)?;
+    let untied_encoder = untied.as_ref().map(Encoder::new).transpose()?;
+    let base = untied.as_ref().unwrap_or(&original);
+    let encoder = untied_encoder.as_ref().unwrap_or(&original_encoder);
 
     let mut runs = Runs::default();
-    let mut lifter = Lifter::new(&base, &encoder);
-    let weights = config.mix.weights();
-    text::each_line(&corpus, Split::Train, |kind, line| {
-        if weights[kind] > 0 {
-            lifter.lift(line, weights[kind], &mut runs);
-        }
-    })?;
+    let mut lifter = Lifter::new(base, encoder);
+    each_weighted_line(config, &corpus, |line, weight| lifter.lift(line, weight, &mut runs))?;
 
-    let wanted = merge::num_new_pieces(&base, config.train.num_pieces);
+    let wanted = merge::num_new_pieces(base, config.train.num_pieces);
     let known = base.ids();
     let spell = |symbols: &[u32]| symbols.iter().map(|&id| base.pieces[id as usize].text()).collect::<String>();
     // A few of the learned are pieces of the base that could not be reached before; they take no new id.
@@ -89,19 +86,19 @@ pub fn train(config: &Config) -> Result<Trained> {
     let last_count = new.last().map_or(0, |(_, count)| *count);
     let texts: Vec<String> = new.into_iter().map(|(text, _)| text).collect();
 
-    let merged = merge::append_below(&base, &texts)?;
+    let merged = merge::append_below(base, &texts)?;
     let merged_encoder = Encoder::new(&merged)?;
     let (json, no_json) = match hugging_face::files(&merged) {
         Ok(files) => (Some(files), None),
         Err(reason) => (None, Some(reason.to_string())),
     };
-    let mut auditor = Auditor::new(&base, &encoder, &merged, &merged_encoder, json.as_deref())?;
+    let mut auditor = Auditor::new(base, encoder, &merged, &merged_encoder, json.as_deref())?;
     let mut broken = Ok(());
     let mut drift = Drift::default();
     text::each_line(&corpus, Split::Validation, |kind, line| {
         if broken.is_ok() {
             broken = auditor.measure(kind, line);
-            drift.measure(&original, &original_encoder, &encoder, line);
+            drift.measure(&original, &original_encoder, encoder, line);
         }
     })?;
     broken?;
@@ -145,18 +142,23 @@ impl Drift {
     }
 }
 
-/// The base with an order in place of its ties, where it has any and they are not to stay.
-fn without_ties(config: &Config, corpus: &Corpus, base: &Model, encoder: &Encoder) -> Result<Model> {
-    if config.base.ties == Ties::Keep || !ties::has_ties(base) {
-        return Ok(base.clone());
-    }
-    let mut stretches = ties::Stretches::default();
+/// Call `take` with each line to learn from and how often it counts.
+fn each_weighted_line(config: &Config, corpus: &Corpus, mut take: impl FnMut(&str, u64)) -> Result<()> {
     let weights = config.mix.weights();
     text::each_line(corpus, Split::Train, |kind, line| {
         if weights[kind] > 0 {
-            ties::count_stretches(encoder, line, weights[kind], &mut stretches);
+            take(line, weights[kind]);
         }
-    })?;
+    })
+}
+
+/// The base with an order in place of its ties; none where it has no ties, or they are to stay.
+fn without_ties(config: &Config, corpus: &Corpus, base: &Model, encoder: &Encoder) -> Result<Option<Model>> {
+    if config.base.ties == Ties::Keep || !ties::has_ties(base) {
+        return Ok(None);
+    }
+    let mut stretches = ties::Stretches::default();
+    each_weighted_line(config, corpus, |line, weight| ties::count_stretches(encoder, line, weight, &mut stretches))?;
     if let Some(path) = &config.base.general_text {
         let text = fs_err::read_to_string(path)?;
         text.lines().for_each(|line| ties::count_stretches(encoder, line, GENERAL_WEIGHT, &mut stretches));
@@ -165,7 +167,7 @@ fn without_ties(config: &Config, corpus: &Corpus, base: &Model, encoder: &Encode
     for length in 2..=MAX_SPACES {
         stretches.insert(SPACE.to_string().repeat(length), SPACES_WEIGHT);
     }
-    ties::break_ties(base, &stretches)
+    ties::break_ties(base, &stretches).map(Some)
 }
 
 /// The base and a name for it.

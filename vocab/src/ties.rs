@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::{
     Encoder, Result,
     encode::Replay,
-    spm::{Kind, Model, Piece},
+    spm::{Kind, Model},
 };
 
 /// Distinct stretches of text in which pieces compete, with how often they stood there.
@@ -25,12 +25,7 @@ const ROUNDS: usize = 6;
 /// Whether two ordinary pieces of several characters share a score.
 pub fn has_ties(model: &Model) -> bool {
     let mut seen = FxHashSet::default();
-    tied(&model.pieces).any(|(_, piece)| !seen.insert(piece.score().to_bits()))
-}
-
-fn tied(pieces: &[Piece]) -> impl Iterator<Item = (u32, &Piece)> {
-    let several = |p: &Piece| p.kind() == Kind::Normal && p.text().chars().nth(1).is_some();
-    (0u32..).zip(pieces).filter(move |(_, piece)| several(piece))
+    model.merged().any(|(_, piece)| !seen.insert(piece.score().to_bits()))
 }
 
 /// `model` with a score of its own for each ordinary piece, learned on `stretches` of text.
@@ -74,7 +69,7 @@ pub fn break_ties(model: &Model, stretches: &Stretches) -> Result<Model> {
 /// Give the pieces that share a score the scores between it and the next, in the order of `place`.
 fn rescored(model: &Model, place: &[u32]) -> Model {
     let mut by_score: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
-    for (id, piece) in (0u32..).zip(&model.pieces).filter(|(_, p)| p.kind() == Kind::Normal) {
+    for (id, piece) in model.of_kind(Kind::Normal) {
         // The order of f32, as an integer.
         let bits = i64::from(piece.score().to_bits() as i32);
         let key = if bits < 0 { i64::from(i32::MIN) - bits } else { bits };
@@ -135,16 +130,15 @@ impl Demands {
             }
         }
         // The others hold no opinion: they go behind.
-        let behind = pieces.len() as u32;
-        let named: FxHashSet<u32> = pieces.iter().copied().collect();
-        let mut next = behind;
-        for id in 0..place.len() as u32 {
-            place[id as usize] = if named.contains(&id) {
-                keys[&id] as u32
-            } else {
-                next += 1;
-                next
-            };
+        let mut behind = pieces.len() as u32;
+        for (id, place) in (0u32..).zip(place) {
+            *place = keys.get(&id).map_or_else(
+                || {
+                    behind += 1;
+                    behind
+                },
+                |key| *key as u32,
+            );
         }
     }
 

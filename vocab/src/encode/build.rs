@@ -1,6 +1,6 @@
 //! Builds an encoder from a model: which pieces merging can make, and how it makes them.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     Bigrams, Characters, Encoder, UNKNOWN,
@@ -17,8 +17,7 @@ pub(super) fn encoder(model: &Model) -> Result<Encoder> {
     let add_dummy_prefix = check(model)?;
     let pieces = &model.pieces;
     let num_pieces = pieces.len() as u32;
-    let normal = normal(pieces);
-    let Alphabet { characters, symbols, merges } = alphabet(model)?;
+    let Alphabet { normal, characters, symbols, merges } = alphabet(model)?;
     let num_symbols = pieces.len() + characters.bare.len();
     let spell = |text: &[char]| text.iter().map(|c| symbols[&*c.encode_utf8(&mut [0; 4])]).collect::<Vec<_>>();
     let (nodes, unreachable) = make_all(&merges, &normal, num_symbols, spell);
@@ -37,7 +36,7 @@ pub(super) fn encoder(model: &Model) -> Result<Encoder> {
     let mut lengths = vec![0; num_symbols];
     entries.iter().for_each(|(codes, symbol)| lengths[*symbol as usize] = codes.len() as u8);
     let num_codes = 1 + entries.iter().filter(|(codes, _)| codes.len() == 1).count() as u32;
-    let user_defined = user_defined(pieces);
+    let user_defined = user_defined(model);
     Ok(Encoder {
         shorter: shorter(&entries, num_symbols),
         trie: Trie::new(entries, num_codes),
@@ -57,6 +56,8 @@ pub(super) fn encoder(model: &Model) -> Result<Encoder> {
 
 /// What a model can spell and merge.
 pub(super) struct Alphabet {
+    /// The ordinary pieces.
+    normal: Vec<(u32, Vec<char>)>,
     characters: Characters,
     pub(super) symbols: FxHashMap<String, Symbol>,
     pub(super) merges: Merges,
@@ -66,8 +67,8 @@ pub(super) struct Alphabet {
 pub(super) fn alphabet(model: &Model) -> Result<Alphabet> {
     let pieces = &model.pieces;
     let num_pieces = pieces.len() as u32;
-    let normal = normal(pieces);
-    let characters = characters(pieces, &normal);
+    let normal = spelled(model, Kind::Normal);
+    let characters = characters(model, &normal);
     let symbols: FxHashMap<String, Symbol> = normal
         .iter()
         .map(|(id, _)| (pieces[*id as usize].text().to_owned(), *id))
@@ -93,11 +94,12 @@ pub(super) fn alphabet(model: &Model) -> Result<Alphabet> {
             return Err(Error::invalid("model", format!("piece {id} is longer than {MAX_DEPTH} characters")));
         }
     }
-    Ok(Alphabet { characters, symbols, merges })
+    Ok(Alphabet { normal, characters, symbols, merges })
 }
 
-fn normal(pieces: &[Piece]) -> Vec<(u32, Vec<char>)> {
-    ids_of(pieces, Kind::Normal).map(|(id, piece)| (id, piece.text().chars().collect())).collect()
+/// The pieces of a kind as characters.
+fn spelled(model: &Model, kind: Kind) -> Vec<(u32, Vec<char>)> {
+    model.of_kind(kind).map(|(id, piece)| (id, piece.text().chars().collect())).collect()
 }
 
 /// Refuse what this encoder would encode differently; whether a space goes before every text.
@@ -123,10 +125,6 @@ fn check(model: &Model) -> Result<bool> {
     Ok(normalizer.add_dummy_prefix())
 }
 
-fn ids_of(pieces: &[Piece], kind: Kind) -> impl Iterator<Item = (u32, &Piece)> {
-    (0u32..).zip(pieces).filter(move |(_, piece)| piece.kind() == kind)
-}
-
 /// The place of each score, best first, from 1.
 fn ranks(pieces: &[Piece]) -> Vec<u32> {
     let mut scores: Vec<f32> = pieces.iter().map(Piece::score).collect();
@@ -135,17 +133,17 @@ fn ranks(pieces: &[Piece]) -> Vec<u32> {
     pieces.iter().map(|piece| 1 + scores.partition_point(|score| *score > piece.score()) as u32).collect()
 }
 
-fn characters(pieces: &[Piece], normal: &[(u32, Vec<char>)]) -> Characters {
+fn characters(model: &Model, normal: &[(u32, Vec<char>)]) -> Characters {
     let mut counts: FxHashMap<char, u32> = FxHashMap::default();
-    let mut alone: FxHashMap<char, ()> = FxHashMap::default();
+    let mut alone: FxHashSet<char> = FxHashSet::default();
     for (_, text) in normal {
         text.iter().for_each(|c| *counts.entry(*c).or_default() += 1);
         if let [only] = text[..] {
-            alone.insert(only, ());
+            alone.insert(only);
         }
     }
     // Characters of user-defined pieces need codes too, so that those pieces can be found.
-    let marks = ids_of(pieces, Kind::UserDefined).flat_map(|(_, piece)| piece.text().chars());
+    let marks = model.of_kind(Kind::UserDefined).flat_map(|(_, piece)| piece.text().chars());
     marks.for_each(|c| *counts.entry(c).or_default() += 0);
     let mut all: Vec<(char, u32)> = counts.into_iter().collect();
     all.sort_unstable_by_key(|&(c, count)| (std::cmp::Reverse(count), c));
@@ -158,7 +156,7 @@ fn characters(pieces: &[Piece], normal: &[(u32, Vec<char>)]) -> Characters {
             None => drop(astral.insert(c, code)),
         }
     }
-    let bare = all.iter().map(|&(c, _)| c).filter(|c| !alone.contains_key(c)).collect();
+    let bare = all.iter().map(|&(c, _)| c).filter(|c| !alone.contains(c)).collect();
     Characters { basic: basic.into(), astral, bare }
 }
 
@@ -215,9 +213,8 @@ fn byte_fallback(model: &Model) -> Result<Option<Box<[u32; 256]>>> {
 }
 
 /// The user-defined pieces, longest first.
-fn user_defined(pieces: &[Piece]) -> Vec<(Vec<char>, u32)> {
-    let mut all: Vec<(Vec<char>, u32)> =
-        ids_of(pieces, Kind::UserDefined).map(|(id, piece)| (piece.text().chars().collect(), id)).collect();
-    all.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+fn user_defined(model: &Model) -> Vec<(u32, Vec<char>)> {
+    let mut all = spelled(model, Kind::UserDefined);
+    all.sort_by_key(|(_, text)| std::cmp::Reverse(text.len()));
     all
 }

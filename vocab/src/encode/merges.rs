@@ -57,9 +57,7 @@ impl Merges {
             let best = symbols
                 .windows(2)
                 .enumerate()
-                .filter_map(|(at, pair)| {
-                    self.made.get(&(pair[0], pair[1])).map(|&made| (self.ranks[made as usize], at, made))
-                })
+                .filter_map(|(at, pair)| self.made(pair[0], pair[1]).map(|(made, rank)| (rank, at, made)))
                 .min();
             let Some((rank, at, made)) = best else { return };
             let (left, right) = (symbols[at], symbols[at + 1]);

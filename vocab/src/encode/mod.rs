@@ -40,7 +40,7 @@ pub struct Encoder {
     num_pieces: u32,
     unknown: u32,
     byte_fallback: Option<Box<[u32; 256]>>,
-    user_defined: Vec<(Vec<char>, u32)>,
+    user_defined: Vec<(u32, Vec<char>)>,
     add_dummy_prefix: bool,
     unreachable: Vec<u32>,
 }
@@ -79,10 +79,9 @@ impl Encoder {
         &self.unreachable
     }
 
-    /// The two pieces that are merged into `id` last; characters that are no piece by themselves have none.
-    pub fn halves(&self, id: u32) -> Option<(u32, u32)> {
-        let node = self.nodes.get(id as usize)?;
-        (node.left < self.num_pieces && node.right < self.num_pieces).then_some((node.left, node.right))
+    /// The unreachable pieces that `merged`, this model with more pieces, brought to life.
+    pub fn revived_in(&self, merged: &Self) -> impl Iterator<Item = u32> {
+        self.unreachable.iter().copied().filter(|id| merged.unreachable.binary_search(id).is_err())
     }
 
     /// Append the ids of `text` to `ids`.
@@ -138,10 +137,8 @@ impl Encoder {
     /// Call `take` with the stretches of a text in which pieces can compete: at least three characters, each two
     /// neighbours side by side in some piece.
     pub(crate) fn stretches(&self, text: &str, mut take: impl FnMut(&str)) {
-        let prefix = self.add_dummy_prefix.then_some(SPACE);
-        let spaced = prefix.into_iter().chain(text.chars().map(|c| if c == ' ' { SPACE } else { c }));
         let (mut stretch, mut length, mut last) = (String::new(), 0, UNKNOWN);
-        for character in spaced {
+        for character in spaced(text, self.add_dummy_prefix) {
             let code = self.characters.code(character);
             if code == UNKNOWN || last == UNKNOWN || !self.inside.contains(last, code) {
                 if length > 2 {
@@ -173,10 +170,10 @@ impl Encoder {
 
     /// The longest user-defined piece at the start of `codes`.
     fn user_defined_at(&self, codes: &[u32]) -> Option<(usize, u32)> {
-        let fits = |(text, _): &&(Vec<char>, u32)| {
+        let fits = |(_, text): &&(u32, Vec<char>)| {
             text.len() <= codes.len() && text.iter().zip(codes).all(|(&c, &code)| self.characters.code(c) == code)
         };
-        self.user_defined.iter().find(fits).map(|(text, id)| (text.len(), *id))
+        self.user_defined.iter().find(fits).map(|(id, text)| (text.len(), *id))
     }
 
     /// Encode characters that all have codes.
@@ -266,9 +263,7 @@ impl Characters {
     /// Turn `text` into codes, spaces into [`SPACE`], and collect the characters without a code.
     fn read(&self, text: &str, add_dummy_prefix: bool, codes: &mut Vec<u32>, unknown: &mut Vec<char>) {
         codes.clear();
-        let prefix = add_dummy_prefix.then_some(SPACE);
-        codes.extend(prefix.into_iter().chain(text.chars()).map(|character| {
-            let character = if character == ' ' { SPACE } else { character };
+        codes.extend(spaced(text, add_dummy_prefix).map(|character| {
             let code = self.code(character);
             if code == UNKNOWN {
                 unknown.push(character);
@@ -276,6 +271,13 @@ impl Characters {
             code
         }));
     }
+}
+
+/// A text with [`SPACE`] for its spaces and, where asked for, before it.
+#[inline]
+fn spaced(text: &str, add_dummy_prefix: bool) -> impl Iterator<Item = char> {
+    let spaced = text.chars().map(|c| if c == ' ' { SPACE } else { c });
+    add_dummy_prefix.then_some(SPACE).into_iter().chain(spaced)
 }
 
 /// The pairs of characters that stand side by side in some piece: a token can reach only across these.

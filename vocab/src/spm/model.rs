@@ -144,9 +144,19 @@ impl Model {
                 "not laid out as SentencePiece lays out a model: writing it again would lose something".into(),
             ));
         }
+        model.check(at)?;
+        Ok(model)
+    }
+
+    /// Check that SentencePiece would load the model; `at` names it in errors.
+    ///
+    /// # Errors
+    /// A piece that is empty, there twice, or without a number for a score.
+    pub fn check(&self, at: &str) -> Result<()> {
+        let invalid = |what: String| Error::invalid(at, what);
         let mut first = FxHashMap::default();
         let mut repeats: Vec<(usize, usize)> = Vec::new();
-        for (id, piece) in model.pieces.iter().enumerate() {
+        for (id, piece) in self.pieces.iter().enumerate() {
             if piece.text().is_empty() {
                 return Err(invalid(format!("piece {id} is empty")));
             }
@@ -163,11 +173,11 @@ impl Model {
             return Err(invalid(format!(
                 "piece `{}` is there twice, as {earlier} and as {id}, and {} more are; SentencePiece refuses to load \
                  such a model. Merge it again without repeats",
-                model.pieces[id].text(),
+                self.pieces[id].text(),
                 repeats.len() - 1,
             )));
         }
-        Ok(model)
+        Ok(())
     }
 
     /// The bytes of the file; those of the file that was read where nothing was changed.
@@ -196,9 +206,19 @@ impl Model {
         (0u32..).zip(&self.pieces).map(|(id, piece)| (piece.text(), id)).collect()
     }
 
+    /// The pieces of a kind with their ids.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (u32, &Piece)> {
+        (0u32..).zip(&self.pieces).filter(move |(_, piece)| piece.kind() == kind)
+    }
+
+    /// The pieces that a merge makes: ordinary ones of several characters.
+    pub fn merged(&self) -> impl Iterator<Item = (u32, &Piece)> {
+        self.of_kind(Kind::Normal).filter(|(_, piece)| piece.text().chars().nth(1).is_some())
+    }
+
     /// The id of the first piece of a kind.
     pub fn first_of(&self, kind: Kind) -> Option<u32> {
-        self.pieces.iter().position(|piece| piece.kind() == kind).map(|id| id as u32)
+        self.of_kind(kind).next().map(|(id, _)| id)
     }
 }
 
