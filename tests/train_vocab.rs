@@ -151,3 +151,138 @@ fn text_that_is_not_utf8_is_named_with_its_line() {
     let (ok, printed) = vocab(&["encode", arg(&folder.path().join("tokenizer/tokenizer.model")), arg(&text)]);
     assert!(!ok && printed.contains("text.txt:2: not UTF-8"), "{printed}");
 }
+
+#[test]
+fn a_listed_term_becomes_a_token_where_it_stands_often_enough() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = |more: &str| -> serde_json::Value {
+        let (ok, printed) = vocab(&["train", &small(folder.path(), more)]);
+        assert!(ok, "{printed}");
+        let report = fs_err::read(folder.path().join("tokenizer/report.json")).expect("a report");
+        serde_json::from_slice::<serde_json::Value>(&report).expect("JSON")["trained"].clone()
+    };
+    // Windows' line ends and mark, an empty line, a repeat, a term that the text never says.
+    let list = folder.path().join("terms.txt");
+    let terms = ["民族自治地方的自治机关", "国务院总理", "", "国务院总理", "民事诉讼法"];
+    fs_err::write(&list, format!("\u{FEFF}{}\r\n", terms.join("\r\n"))).expect("written");
+    let single = |weight: u64| {
+        let trained = report(&format!("[terms]\nlist = {list:?}\nweight = {weight}\n"));
+        let given = &trained["given_terms"];
+        assert_eq!(given["num_terms"], 3);
+        assert_eq!(trained["audit"]["num_pieces"].as_u64().expect("a number") % 128, 0);
+        given["num_single"].as_u64().expect("a number")
+    };
+    let (without, with) = (single(0), single(50));
+    assert!(without < 2, "{without}: the test needs terms that are not learned by themselves");
+    assert_eq!(with, 2, "the two that the Constitution says, and not the third");
+}
+
+#[test]
+fn a_span_keeps_new_tokens_inside_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = small(folder.path(), "");
+    let phrases = |span: &str| {
+        let (ok, printed) = vocab(&["train", &config, "--span", span]);
+        assert!(ok, "{printed}");
+        let report = fs_err::read(folder.path().join("tokenizer/report.json")).expect("a report");
+        let report: serde_json::Value = serde_json::from_slice(&report).expect("JSON");
+        assert_eq!(report["config"]["train"]["span"], span);
+        let map = fs_err::read_to_string(folder.path().join("tokenizer/init_map.jsonl")).expect("a map");
+        let rows = map.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a row"));
+        // Tokens of the base that hold 的 may begin or end a piece; nothing joins words across it.
+        rows.filter(|row| row["piece"].as_str().expect("a piece").trim_matches('的').contains('的')).count()
+    };
+    assert!(phrases("free") > 5);
+    assert_eq!((phrases("phrase"), phrases("word")), (0, 0));
+    let (ok, printed) = vocab(&["train", &config, "--span", "sentence"]);
+    assert!(!ok && printed.contains("possible values"), "{printed}");
+}
+
+#[test]
+fn little_memory_samples_the_text_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (ok, printed) = vocab(&["train", &small(folder.path(), "[limits]\nmemory_bytes = 300_000\n")]);
+    assert!(ok && printed.contains("sampled    counts are off by"), "{printed}");
+    let (ok, printed) = vocab(&["train", &small(folder.path(), "[limits]\nmemory_bytes = 1000\n")]);
+    assert!(!ok && printed.contains("limits.memory_bytes is 1000"), "{printed}");
+}
+
+#[test]
+fn a_model_without_a_base_is_trained_by_either_algorithm() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = small(folder.path(), "");
+    let text = fs_err::read_to_string(&config).expect("read");
+    let model = folder.path().join("tokenizer/tokenizer.model");
+    for (method, has_json) in [("unigram", false), ("bpe", true)] {
+        let method = text.replace("num_pieces = 60", &format!("num_pieces = 1600\nmethod = {method:?}"));
+        fs_err::write(&config, method).expect("written");
+        let (ok, printed) = vocab(&["train", &config]);
+        assert!(ok && printed.contains("1600 pieces, without a base"), "{printed}");
+        assert_eq!(folder.path().join("tokenizer/tokenizer.json").exists(), has_json);
+        if !has_json {
+            // Legal tokens go into a BPE model; a unigram one as a base is told why not.
+            let unigram = folder.path().join("unigram.model");
+            fs_err::copy(&model, &unigram).expect("copied");
+            let (ok, printed) = vocab(&["train", &small(folder.path(), &format!("model = {unigram:?}\n"))]);
+            assert!(!ok && printed.contains("its algorithm is Unigram"), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn a_tokenizer_can_be_audited_again_and_a_foreign_base_is_found_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let law = support::root().join("data-manifests/sample/statutes/宪法/宪法.md");
+    let out = folder.path().join("tokenizer");
+    let config = small(folder.path(), "");
+    let base = folder.path().join("base.model");
+    let text = fs_err::read_to_string(&config).expect("read");
+    fs_err::write(&config, text.replace("num_pieces = 60", "num_pieces = 1800\nmethod = \"bpe\"")).expect("written");
+    assert!(vocab(&["train", &config]).0);
+    fs_err::rename(out.join("tokenizer.model"), &base).expect("moved");
+    fs_err::remove_dir_all(&out).expect("removed");
+
+    let (ok, printed) = vocab(&["train", &small(folder.path(), &format!("model = {base:?}\n"))]);
+    assert!(ok, "{printed}");
+    let merged = out.join("tokenizer.model");
+    let (ok, printed) = vocab(&["audit", arg(&merged), "--base", arg(&base), "--text", arg(&law)]);
+    assert!(ok && printed.contains("\"num_base_pieces\": 1800"), "{printed}");
+    let (ok, printed) = vocab(&["audit", arg(&base), "--base", arg(&merged)]);
+    assert!(!ok && printed.contains("id 1800 is no longer"), "{printed}");
+}
+
+#[test]
+fn tokens_of_every_row_are_counted_for_joining() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(vocab(&["train", &small(folder.path(), "")]).0);
+    let (shards, model) = (folder.path().join("shards"), folder.path().join("tokenizer/tokenizer.model"));
+    let counts = folder.path().join("counts.parquet");
+    let (ok, printed) = vocab(&["encode", arg(&model), "--corpus", arg(&shards), "--out", arg(&counts)]);
+    assert!(ok && printed.contains("tokens     "), "{printed}");
+    let total: i64 = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("tokens"))
+        .and_then(|count| count.trim().parse().ok())
+        .expect("a number");
+    // An analyst's way to it.
+    let (counts, shards) = (counts.display(), shards.display());
+    let query = format!(
+        r#"
+import duckdb
+joined = duckdb.sql("""
+    SELECT count(*), sum(num_tokens) FROM '{counts}' JOIN '{shards}/documents/**/*.parquet' USING (id)
+    WHERE "table" = 'documents'
+""").fetchall()[0]
+assert joined[0] > 0 and joined[1] > 10_000, joined
+print(duckdb.sql("SELECT sum(num_tokens) FROM '{counts}'").fetchall()[0][0])
+"#
+    );
+    let Some(python) = std::env::var_os("READERS_PYTHON") else {
+        eprintln!("SKIPPED: READERS_PYTHON is not set; run the tests with `just test`");
+        return;
+    };
+    let output = std::process::Command::new(python).args(["-c", &query]).output().expect("python starts");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(printed.trim(), total.to_string());
+}

@@ -1,6 +1,6 @@
 //! Checks the promises of a merged tokenizer, and measures it.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use sentencepiece::SentencePieceProcessor;
 use serde::Serialize;
 use tokenizers::Tokenizer;
@@ -9,7 +9,8 @@ use crate::{
     Error, Result,
     encode::{Encoder, Scratch},
     hugging_face,
-    spm::{Kind, Model},
+    roles::Uses,
+    spm::{Kind, Model, Piece},
     text::KINDS,
 };
 
@@ -30,8 +31,6 @@ pub struct Audit {
     pub has_json: bool,
     /// By kind of text.
     pub kinds: Vec<KindFigures>,
-    /// New pieces that held-out text uses.
-    pub num_used: usize,
     /// New pieces, `[PAD]` aside.
     pub num_new: usize,
 }
@@ -47,6 +46,8 @@ pub struct KindFigures {
     pub base_tokens: usize,
     /// Tokens of the merged model.
     pub tokens: usize,
+    /// Words, by jieba.
+    pub num_words: usize,
 }
 
 impl KindFigures {
@@ -60,22 +61,43 @@ impl KindFigures {
         self.num_chars as f64 / self.tokens.max(1) as f64
     }
 
-    /// Tokens of a thousand characters.
-    pub fn tokens_per_1000_chars(&self) -> f64 {
-        1000.0 * self.tokens as f64 / self.num_chars.max(1) as f64
+    /// Tokens of a word, of the base and of the merged model.
+    pub fn fertility(&self) -> (f64, f64) {
+        let of_word = |tokens: usize| tokens as f64 / self.num_words.max(1) as f64;
+        (of_word(self.base_tokens), of_word(self.tokens))
     }
+}
+
+/// Check that `merged` is `base` with pieces behind it, and every promise on made-up lines and on those of `text`.
+///
+/// Scores of the base may have been put in order; so what new tokens stand for is read off the base's part of `merged`.
+///
+/// # Errors
+/// A promise that is broken.
+pub fn audit(base: &Model, merged: &Model, text: &str, rounds: usize) -> Result<Audit> {
+    let mut part = merged.clone();
+    part.pieces.truncate(base.pieces.len());
+    refuse_moved_ids(base, merged)?;
+    let (part_encoder, encoder) = (Encoder::new(&part)?, Encoder::new(merged)?);
+    let json = hugging_face::files(merged).ok();
+    let mut auditor = Auditor::new(&part, &part_encoder, merged, &encoder, json.as_deref())?;
+    for line in text.lines() {
+        auditor.check(line)?;
+    }
+    auditor.fuzz(rounds)?;
+    Ok(auditor.finish())
 }
 
 /// Compares a merged model with its base and with the libraries that will read it.
 pub struct Auditor<'a> {
-    base: &'a Model,
     base_encoder: &'a Encoder,
     merged: &'a Model,
     encoder: &'a Encoder,
     library: SentencePieceProcessor,
     json: Option<Tokenizer>,
+    /// What Hugging Face reads as marks.
+    marks: Vec<&'a str>,
     scratch: Scratch,
-    used: FxHashSet<u32>,
     /// New piece → the tokens of the base that it stands for.
     stands_for: FxHashMap<u32, Vec<u32>>,
     audit: Audit,
@@ -93,10 +115,7 @@ impl<'a> Auditor<'a> {
         encoder: &'a Encoder,
         json: Option<&[hugging_face::File]>,
     ) -> Result<Self> {
-        let same = base.pieces.iter().zip(&merged.pieces).position(|(a, b)| a.text() != b.text());
-        if let Some(id) = same.or_else(|| (merged.pieces.len() < base.pieces.len()).then_some(merged.pieces.len())) {
-            return Err(Error::Audit(format!("id {id} is no longer `{}`", base.pieces[id].text())));
-        }
+        refuse_moved_ids(base, merged)?;
         let first_new = base.pieces.len() as u32;
         if let Some(id) = encoder.unreachable().iter().find(|id| **id >= first_new) {
             let text = merged.pieces[*id as usize].text();
@@ -128,31 +147,29 @@ impl<'a> Auditor<'a> {
             ..Audit::default()
         };
         Ok(Self {
-            base,
             base_encoder,
             merged,
             encoder,
             library,
             json,
+            marks: hugging_face::marks(merged).map(|(_, piece)| piece.text()).collect(),
             scratch: Scratch::default(),
-            used: FxHashSet::default(),
             stands_for,
             audit,
         })
     }
 
-    /// Measure a held-out line of a kind (an index into [`KINDS`]), and check it.
+    /// Measure a held-out line of a kind (an index into [`KINDS`]), check it, and count what it uses.
     ///
     /// # Errors
     /// A broken promise, as [`Auditor::check`].
-    pub fn measure(&mut self, kind: usize, line: &str) -> Result<()> {
+    pub fn measure(&mut self, kind: usize, line: &str, uses: &mut Uses) -> Result<()> {
         let (base_tokens, ids) = self.check(line)?;
         let figures = &mut self.audit.kinds[kind];
         figures.num_chars += line.chars().count();
         figures.base_tokens += base_tokens;
         figures.tokens += ids.len();
-        let first_new = self.base.pieces.len() as u32;
-        self.used.extend(ids.into_iter().filter(|id| *id >= first_new));
+        figures.num_words += uses.measure(line, &ids);
         Ok(())
     }
 
@@ -202,8 +219,7 @@ impl<'a> Auditor<'a> {
     }
 
     fn has_mark(&self, line: &str) -> bool {
-        line.contains('<') && ["<unk>", "<s>", "</s>"].iter().any(|mark| line.contains(mark))
-            || line.contains(crate::merge::PAD)
+        self.marks.iter().any(|mark| line.contains(mark))
     }
 
     /// Check made-up lines in which each new piece stands alone, beside itself, beside parts of itself and beside
@@ -246,10 +262,19 @@ impl<'a> Auditor<'a> {
     }
 
     /// What was checked and measured.
-    pub fn finish(mut self) -> Audit {
-        self.audit.num_used = self.used.len();
+    pub fn finish(self) -> Audit {
         self.audit
     }
+}
+
+/// An id of `base` that stands for something else in `merged` is an error.
+fn refuse_moved_ids(base: &Model, merged: &Model) -> Result<()> {
+    for (id, piece) in base.pieces.iter().enumerate() {
+        if merged.pieces.get(id).map(Piece::text) != Some(piece.text()) {
+            return Err(Error::Audit(format!("id {id} is no longer `{}`", piece.text())));
+        }
+    }
+    Ok(())
 }
 
 /// Random numbers that are the same every time (SplitMix64).

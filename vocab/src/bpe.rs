@@ -14,6 +14,8 @@ pub struct Learned {
     pub symbols: Box<[u32]>,
     /// Occurrences, weighted, when it was learned.
     pub count: u64,
+    /// Those that no later piece took in.
+    pub left: u64,
 }
 
 /// Between runs.
@@ -40,8 +42,14 @@ pub fn train<'a>(
             trainer.pairs[pair as usize].count = 0;
             continue;
         }
-        learned.push(Learned { symbols, count: trainer.pairs[pair as usize].count });
+        learned.push(Learned { symbols, count: trainer.pairs[pair as usize].count, left: 0 });
         trainer.merge(pair);
+    }
+    let first = trainer.spelling.len() - learned.len();
+    for (symbol, weight) in trainer.symbols() {
+        if let Some(piece) = (symbol as usize).checked_sub(first) {
+            learned[piece].left += weight;
+        }
     }
     learned
 }
@@ -110,6 +118,20 @@ impl Trainer {
         let all: Vec<Candidate> = (0..trainer.pairs.len() as u32).map(|pair| trainer.candidate(pair)).collect();
         trainer.queue = all.into();
         trainer
+    }
+
+    /// The symbols that the runs are made of now, with the weights of their runs.
+    fn symbols(&self) -> impl Iterator<Item = (u32, u64)> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            while self.places.get(at) == Some(&BORDER) {
+                at += 1;
+            }
+            let symbol = *self.places.get(at)?;
+            let weight = self.weights[self.run_of[at] as usize];
+            at += self.width(symbol);
+            Some((symbol, weight))
+        })
     }
 
     fn width(&self, symbol: u32) -> usize {
@@ -294,6 +316,14 @@ mod tests {
                 ours.iter().map(|piece| piece.symbols.iter().map(|&s| character(s)).collect()).collect();
             assert_eq!(ours, theirs, "seed {seed}");
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_piece_is_what_no_later_one_took() {
+        let (abc, ab) = ([1, 2, 3], [1, 2]);
+        let learned = train([(&abc[..], 3), (&ab[..], 2)], 2, 8);
+        let left: Vec<(usize, u64, u64)> = learned.iter().map(|p| (p.symbols.len(), p.count, p.left)).collect();
+        assert_eq!(left, [(2, 5, 2), (3, 3, 3)]);
     }
 
     #[test]

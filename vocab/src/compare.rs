@@ -1,58 +1,111 @@
 //! Compares tokenizers on a text, and lists what one cannot do.
 
+use std::path::Path;
+
 use rayon::prelude::*;
+use sentencepiece::SentencePieceProcessor;
 use serde::Serialize;
+use tokenizers::Tokenizer;
 
 use crate::{
-    Result,
+    Error, Result,
     encode::{Encoder, Scratch},
     spm::{Kind, Model},
 };
 
+/// A tokenizer of any kind, to count tokens with.
+pub enum Reader {
+    /// A model that our encoder reads.
+    Own(Box<Encoder>),
+    /// Another SentencePiece model.
+    SentencePiece(SentencePieceProcessor),
+    /// A tokenizer.json.
+    HuggingFace(Box<Tokenizer>),
+}
+
+impl Reader {
+    /// Read a tokenizer.model or a tokenizer.json.
+    ///
+    /// # Errors
+    /// A file that is neither.
+    pub fn open(path: &Path) -> Result<Self> {
+        let at = || path.display().to_string();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let bytes = fs_err::read(path)?;
+            let tokenizer =
+                Tokenizer::from_bytes(bytes).map_err(|e| Error::HuggingFace { doing: at(), reason: e.to_string() })?;
+            return Ok(Self::HuggingFace(Box::new(tokenizer)));
+        }
+        let model = Model::read(path)?;
+        match Encoder::new(&model) {
+            Ok(encoder) => Ok(Self::Own(Box::new(encoder))),
+            Err(_) => SentencePieceProcessor::from_serialized_proto(&model.to_bytes())
+                .map(Self::SentencePiece)
+                .map_err(|e| Error::SentencePiece { doing: at(), reason: e.to_string() }),
+        }
+    }
+
+    /// The number of ids.
+    pub fn num_pieces(&self) -> usize {
+        match self {
+            Self::Own(encoder) => encoder.num_pieces(),
+            Self::SentencePiece(library) => library.len(),
+            Self::HuggingFace(tokenizer) => tokenizer.get_vocab_size(true),
+        }
+    }
+
+    /// The number of tokens of a line.
+    ///
+    /// # Errors
+    /// What the library says.
+    pub fn num_tokens(&self, line: &str, scratch: &mut Scratch, ids: &mut Vec<u32>) -> Result<usize> {
+        ids.clear();
+        match self {
+            Self::Own(encoder) => {
+                encoder.encode(line, scratch, ids);
+                Ok(ids.len())
+            }
+            Self::SentencePiece(library) => library
+                .encode(line)
+                .map(|pieces| pieces.len())
+                .map_err(|e| Error::SentencePiece { doing: "encoding a line".into(), reason: e.to_string() }),
+            Self::HuggingFace(tokenizer) => tokenizer
+                .encode_fast(line, false)
+                .map(|encoding| encoding.len())
+                .map_err(|e| Error::HuggingFace { doing: "encoding a line".into(), reason: e.to_string() }),
+        }
+    }
+}
+
 /// What a tokenizer makes of a text.
 #[derive(Debug, Serialize)]
 pub struct Figures {
-    /// The model's file.
+    /// The tokenizer's file.
     pub model: String,
     /// Ids.
     pub num_pieces: usize,
     /// Tokens of the text.
     pub num_tokens: usize,
-    /// Characters a token stands for, line breaks aside.
-    pub chars_per_token: f64,
-    /// Tokens of a thousand characters.
-    pub tokens_per_1000_chars: f64,
+    /// Characters of the text, line breaks aside.
+    pub num_chars: usize,
 }
 
-/// Encode `text`, line by line, with each model.
+/// Encode `text`, line by line, with each tokenizer.
 ///
 /// # Errors
-/// A model that cannot be read or is not supported.
+/// A tokenizer that cannot be read.
 pub fn compare(models: &[std::path::PathBuf], text: &str) -> Result<Vec<Figures>> {
     let lines: Vec<&str> = text.lines().collect();
     let num_chars: usize = lines.par_iter().map(|line| line.chars().count()).sum();
     models
         .iter()
         .map(|path| {
-            let encoder = Encoder::new(&Model::read(path)?)?;
-            let num_tokens: usize = lines
+            let reader = Reader::open(path)?;
+            let num_tokens = lines
                 .par_iter()
-                .map_init(
-                    || (Scratch::default(), Vec::new()),
-                    |(scratch, ids), line| {
-                        ids.clear();
-                        encoder.encode(line, scratch, ids);
-                        ids.len()
-                    },
-                )
-                .sum();
-            Ok(Figures {
-                model: path.display().to_string(),
-                num_pieces: encoder.num_pieces(),
-                num_tokens,
-                chars_per_token: num_chars as f64 / num_tokens.max(1) as f64,
-                tokens_per_1000_chars: 1000.0 * num_tokens as f64 / num_chars.max(1) as f64,
-            })
+                .map_init(Default::default, |(scratch, ids), line| reader.num_tokens(line, scratch, ids))
+                .sum::<Result<usize>>()?;
+            Ok(Figures { model: path.display().to_string(), num_pieces: reader.num_pieces(), num_tokens, num_chars })
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, words::Span};
 
 /// What `vocab train` reads, learns and writes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,6 +20,12 @@ pub struct Config {
     pub train: Train,
     /// How often each line counts, by its kind.
     pub mix: Mix,
+    /// Terms that count for more.
+    pub terms: Terms,
+    /// Tokenizers to compare with in the report: tokenizer.model or tokenizer.json.
+    pub compare: Vec<PathBuf>,
+    /// How much memory counting may take.
+    pub limits: Limits,
 }
 
 /// The model that legal tokens are merged into.
@@ -39,7 +45,7 @@ pub struct Base {
 }
 
 /// What becomes of pieces of the base whose scores tie.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Ties {
     /// They get scores of their own, learned on text, so that tokenizer.json can be written.
@@ -53,10 +59,47 @@ pub enum Ties {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Train {
+    /// How pieces are learned.
+    pub method: Method,
     /// New pieces; rounded up so that the size with `[PAD]` is a multiple of 128.
     pub num_pieces: usize,
     /// The widest new piece, in tokens of the base.
     pub max_base_tokens: usize,
+    /// What a new piece may span.
+    pub span: Span,
+}
+
+/// How pieces are learned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Byte-pair encoding over the tokens of a base, merged below it.
+    #[default]
+    Lifted,
+    /// A model of its own, without a base: byte-pair encoding over characters.
+    Bpe,
+    /// A model of its own, without a base: a unigram language model.
+    Unigram,
+}
+
+/// Terms that count for more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Terms {
+    /// A list, one term a line.
+    pub list: Option<PathBuf>,
+    /// How many times more an occurrence of a listed term counts; 0 only reports on the list.
+    pub weight: u64,
+    /// How many terms are mined for the report.
+    pub num_mined: usize,
+}
+
+/// How much memory counting may take.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes for the counts that pieces are learned from, learning included; a larger corpus is sampled.
+    pub memory_bytes: usize,
 }
 
 /// How often each line counts, by its kind.
@@ -79,6 +122,9 @@ impl Default for Config {
             base: Base::default(),
             train: Train::default(),
             mix: Mix::default(),
+            terms: Terms::default(),
+            compare: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }
@@ -91,13 +137,25 @@ impl Default for Base {
 
 impl Default for Train {
     fn default() -> Self {
-        Self { num_pieces: 2000, max_base_tokens: 8 }
+        Self { method: Method::Lifted, num_pieces: 2000, max_base_tokens: 8, span: Span::Free }
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { list: None, weight: 1, num_mined: 2000 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory_bytes: 3_000_000_000 }
     }
 }
 
 impl Default for Mix {
     fn default() -> Self {
-        Self { statute: 3, judgment: 5, consultation: 5 }
+        Self { statute: 3, judgment: 4, consultation: 6 }
     }
 }
 
@@ -124,6 +182,9 @@ impl Config {
     fn check(&self) -> std::result::Result<(), String> {
         let positive = |name: &str, value: usize| if value > 0 { Ok(()) } else { Err(format!("{name} is 0")) };
         positive("train.num_pieces", self.train.num_pieces)?;
+        if self.limits.memory_bytes < 1 << 16 {
+            return Err(format!("limits.memory_bytes is {}; counting needs 65536", self.limits.memory_bytes));
+        }
         if !(2..=16).contains(&self.train.max_base_tokens) {
             return Err(format!("train.max_base_tokens is {}; a piece has 2 to 16", self.train.max_base_tokens));
         }

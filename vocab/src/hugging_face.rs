@@ -19,8 +19,13 @@ pub type File = (&'static str, Value);
 /// such as `<s>` written out in it, which Hugging Face reads as marks and SentencePiece as text.
 ///
 /// # Errors
-/// A model whose ordinary pieces share a score: ranks cannot say "the leftmost first".
+/// A model whose ordinary pieces share a score: ranks cannot say "the leftmost first". One with user-defined pieces:
+/// the format puts a space before what follows them.
 pub fn files(model: &Model) -> Result<Vec<File>> {
+    if let Some((id, piece)) = model.of_kind(Kind::UserDefined).next() {
+        let what = format!("piece {id}, `{}`, is user-defined, which tokenizer.json cannot say", piece.text());
+        return Err(Error::invalid("model", what));
+    }
     let marks = Marks::of(model)?;
     let tokenizer = json!({
         "version": "1.0",
@@ -87,15 +92,19 @@ struct Marks {
 
 impl Marks {
     fn of(model: &Model) -> Result<Self> {
-        let is_mark = |p: &Piece| matches!(p.kind(), Kind::Unknown | Kind::Control);
-        let all: Vec<(u32, String)> =
-            (0..).zip(&model.pieces).filter(|(_, p)| is_mark(p)).map(|(id, p)| (id, p.text().to_owned())).collect();
+        let all: Vec<(u32, String)> = marks(model).map(|(id, piece)| (id, piece.text().to_owned())).collect();
         let find = |text: &str| {
             let found = all.iter().find(|(_, t)| t == text).cloned();
             found.ok_or_else(|| Error::invalid("model", format!("it has no mark `{text}`")))
         };
         Ok(Self { unknown: find("<unk>")?, begin: find("<s>")?, end: find("</s>")?, all })
     }
+}
+
+/// The pieces that this format reads as marks wherever a text spells them.
+pub fn marks(model: &Model) -> impl Iterator<Item = (u32, &Piece)> {
+    let is_mark = |p: &Piece| matches!(p.kind(), Kind::Unknown | Kind::Control);
+    (0..).zip(&model.pieces).filter(move |(_, piece)| is_mark(piece))
 }
 
 fn added_token(id: Option<u32>, text: &str) -> Value {

@@ -10,6 +10,10 @@ pub mod bpe;
 pub mod compare;
 /// What a run reads, learns and writes.
 pub mod config;
+/// Corpus → tokens of each row.
+pub mod count;
+/// Things and their weights, in bounded memory.
+pub mod counts;
 /// Text → token ids.
 pub mod encode;
 /// Model → tokenizer.json.
@@ -20,14 +24,20 @@ pub mod init_map;
 pub mod lift;
 /// New pieces → merged model.
 pub mod merge;
+/// What new pieces are in the language: words, phrases, fragments, scaffolds.
+pub mod roles;
 /// The whole run.
 pub mod run;
 /// SentencePiece's files and trainer.
 pub mod spm;
+/// Mined legal terms, and given ones as a prior.
+pub mod terms;
 /// Corpus → lines.
 pub mod text;
 /// A base whose scores tie → one whose scores do not.
 pub mod ties;
+/// Text → words.
+pub mod words;
 
 mod error;
 /// Folders of results.

@@ -1,8 +1,7 @@
 //! Lifts text: the runs of Han tokens that the base makes of it, counted.
 
-use rustc_hash::FxHashMap;
-
 use crate::{
+    counts::Counts,
     encode::{Encoder, Scratch},
     spm::{Kind, Model},
 };
@@ -11,8 +10,15 @@ use crate::{
 ///
 /// New pieces are learned from these, so a new piece is a sequence of base tokens, and whatever is not Han
 /// (spaces, digits, punctuation, bytes) keeps its tokens.
-#[derive(Default)]
-pub struct Runs(FxHashMap<Box<[u32]>, u64>);
+pub type Runs = Counts<[u32]>;
+
+/// Of the memory for learning, one part in so many is for the runs: learning from them needs the rest.
+const RUNS_SHARE: usize = 4;
+
+/// Runs from which pieces can be learned within `memory_bytes`, learning included.
+pub fn runs_within(memory_bytes: usize) -> Runs {
+    Runs::within(memory_bytes / RUNS_SHARE)
+}
 
 /// Turns lines into runs.
 pub struct Lifter<'a> {
@@ -35,30 +41,8 @@ impl<'a> Lifter<'a> {
         self.encoder.encode(line, &mut self.scratch, &mut self.ids);
         let is_han = &self.is_han;
         for run in self.ids.split(|&id| !is_han[id as usize]).filter(|run| run.len() > 1) {
-            match runs.0.get_mut(run) {
-                Some(count) => *count += weight,
-                None => drop(runs.0.insert(run.into(), weight)),
-            }
+            runs.add(run, weight);
         }
-    }
-}
-
-impl Runs {
-    /// The number of distinct runs.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether nothing was lifted.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The runs in their order, so that the same text gives the same bytes.
-    pub fn sorted(&self) -> Vec<(&[u32], u64)> {
-        let mut runs: Vec<(&[u32], u64)> = self.0.iter().map(|(run, count)| (&run[..], *count)).collect();
-        runs.sort_unstable();
-        runs
     }
 }
 

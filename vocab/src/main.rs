@@ -7,7 +7,16 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
-use vocab::{Config, Encoder, Error, Result, compare, encode::Scratch, hugging_face, merge, output, run, spm::Model};
+use corpus_format::Corpus;
+use vocab::{
+    Config, Encoder, Error, Result, audit, compare,
+    config::{Method, Ties},
+    count,
+    encode::Scratch,
+    hugging_face, merge, output, run,
+    spm::Model,
+    words::Span,
+};
 
 /// Train legal tokens and merge them into a LLaMA tokenizer.
 #[derive(Parser)]
@@ -24,6 +33,12 @@ enum Command {
         /// Configuration; see vocab/configs/.
         #[arg(default_value = "vocab/configs/tokenizer.toml")]
         config: PathBuf,
+        /// What a new piece may span, in place of train.span.
+        #[arg(long)]
+        span: Option<Span>,
+        /// What becomes of pieces of the base whose scores tie, in place of base.ties.
+        #[arg(long)]
+        base_ties: Option<Ties>,
     },
     /// Merge as a project before us did, and say what is wrong with the result.
     Merge {
@@ -47,22 +62,34 @@ enum Command {
     Audit {
         /// A tokenizer.model.
         model: PathBuf,
+        /// Check what a model that was merged into this one promises, too.
+        #[arg(long)]
+        base: Option<PathBuf>,
+        /// Lines to check that on, beside made-up ones.
+        #[arg(long, requires = "base")]
+        text: Option<PathBuf>,
     },
-    /// Encode lines of text to ids.
+    /// Encode lines of text to ids, or count the tokens of a corpus.
     Encode {
         /// A tokenizer.model.
         model: PathBuf,
         /// Print pieces in place of ids.
         #[arg(long)]
         pieces: bool,
+        /// A folder of shards, in place of text; counts go to --out.
+        #[arg(long, conflicts_with_all = ["text", "pieces"], requires = "out")]
+        corpus: Option<PathBuf>,
+        /// A parquet file for table, id and num_tokens of each row of the corpus.
+        #[arg(long, requires = "corpus")]
+        out: Option<PathBuf>,
         /// Text, a line at a time; standard input where absent.
         text: Option<PathBuf>,
     },
-    /// Count the tokens that each of several models makes of a text.
+    /// Count the tokens that each of several tokenizers makes of a text.
     Compare {
         /// Text.
         text: PathBuf,
-        /// Files tokenizer.model.
+        /// Files tokenizer.model or tokenizer.json.
         #[arg(required = true)]
         models: Vec<PathBuf>,
     },
@@ -78,10 +105,11 @@ enum Like {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Train { config } => train(&config),
+        Command::Train { config, span, base_ties } => train(&config, span, base_ties),
         Command::Merge { like, base, add, pad, out } => merge_like(like, &base, &add, pad, &out),
-        Command::Audit { model } => Model::read(&model).and_then(|m| print_json(&compare::faults(&m)?)),
-        Command::Encode { model, pieces, text } => encode(&model, pieces, text.as_deref()),
+        Command::Audit { model, base, text } => audit(&model, base.as_deref(), text.as_deref()),
+        Command::Encode { model, corpus: Some(corpus), out: Some(out), .. } => count_corpus(&model, &corpus, &out),
+        Command::Encode { model, pieces, text, .. } => encode(&model, pieces, text.as_deref()),
         Command::Compare { text, models } => table(&text, &models),
     };
     match outcome {
@@ -98,8 +126,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn train(config: &Path) -> Result<()> {
-    let config = Config::read(config)?;
+fn train(config: &Path, span: Option<Span>, base_ties: Option<Ties>) -> Result<()> {
+    let mut config = Config::read(config)?;
+    config.train.span = span.unwrap_or(config.train.span);
+    config.base.ties = base_ties.unwrap_or(config.base.ties);
+    if config.train.method != Method::Lifted {
+        let model = run::train_alone(&config)?;
+        println!("tokenizer  {} pieces, without a base", model.pieces.len());
+        println!("wrote      {}", config.output.display());
+        return Ok(());
+    }
     let trained = run::train(&config)?;
     let audit = &trained.audit;
     println!("base       {} ({} pieces)", trained.base, audit.num_base_pieces);
@@ -107,6 +143,15 @@ fn train(config: &Path) -> Result<()> {
     for kind in audit.kinds.iter().filter(|kind| kind.num_chars > 0) {
         let (change, density) = (kind.change_percent(), kind.chars_per_token());
         println!("{:<12} {change:+.1} % tokens, {density:.3} characters a token", kind.kind);
+    }
+    println!("used       {} of {} new pieces, on held-out text", trained.num_used, audit.num_new);
+    let terms = &trained.mined_terms;
+    println!(
+        "terms      {} of {} mined are one token; {} were in the base",
+        terms.num_single, terms.num_terms, terms.num_single_in_base
+    );
+    if trained.standard_error > 0.0 {
+        println!("sampled    counts are off by {:.1} % or less, mostly", 100.0 * trained.standard_error);
     }
     if trained.drift.num_changed > 0 {
         println!("ties       broken; {:.2} % of the base's tokens on held-out text changed", trained.drift.percent());
@@ -136,6 +181,28 @@ fn merge_like(like: Like, base: &Path, add: &Path, pad: bool, out: &Path) -> Res
         Err(reason) => println!("no tokenizer.json: {reason}"),
     }
     output::write_folder(out, &files)
+}
+
+fn audit(model: &Path, base: Option<&Path>, text: Option<&Path>) -> Result<()> {
+    let model = Model::read(model)?;
+    print_json(&compare::faults(&model)?)?;
+    if let Some(base) = base {
+        let text = text.map(fs_err::read_to_string).transpose()?.unwrap_or_default();
+        print_json(&audit::audit(&Model::read(base)?, &model, &text, run::FUZZ_ROUNDS)?)?;
+    }
+    Ok(())
+}
+
+fn count_corpus(model: &Path, corpus: &Path, out: &Path) -> Result<()> {
+    let encoder = Encoder::new(&Model::read(model)?)?;
+    let start = std::time::Instant::now();
+    let total = count::count(&Corpus::open(corpus)?, &encoder, out)?;
+    let seconds = start.elapsed().as_secs_f64();
+    println!("rows       {}", total.num_rows);
+    println!("tokens     {}", total.num_tokens);
+    println!("text       {:.1} MB, {:.0} MB/s", total.num_bytes as f64 / 1e6, total.num_bytes as f64 / 1e6 / seconds);
+    println!("wrote      {}", out.display());
+    Ok(())
 }
 
 fn encode(model: &Path, pieces: bool, text: Option<&Path>) -> Result<()> {
@@ -170,8 +237,8 @@ fn table(text: &Path, models: &[PathBuf]) -> Result<()> {
             "{:>8} {:>12} {:>8.3} {:>8.0} {:>8.1}%  {}",
             figures.num_pieces,
             figures.num_tokens,
-            figures.chars_per_token,
-            figures.tokens_per_1000_chars,
+            figures.num_chars as f64 / figures.num_tokens.max(1) as f64,
+            1000.0 * figures.num_tokens as f64 / figures.num_chars.max(1) as f64,
             100.0 * (figures.num_tokens as f64 / first - 1.0),
             figures.model,
         );

@@ -25,7 +25,7 @@ pub fn num_new_pieces(base: &Model, wanted: usize) -> usize {
 ///
 /// # Errors
 /// A text that is a piece already.
-pub fn append_below(base: &Model, texts: &[String]) -> Result<Model> {
+pub fn append_below(base: &Model, texts: &[&str]) -> Result<Model> {
     let mut merged = base.clone();
     if !has_pad(base) {
         merged.pieces.push(Piece::control(PAD));
@@ -35,7 +35,7 @@ pub fn append_below(base: &Model, texts: &[String]) -> Result<Model> {
     let mut score = base.pieces.iter().map(Piece::score).fold(0.0, f32::min);
     for text in texts {
         score = score.next_down().min(score - 1.0);
-        merged.pieces.push(Piece::normal(text, score));
+        merged.pieces.push(Piece::normal(*text, score));
     }
     merged.check("the merged model")?;
     Ok(merged)

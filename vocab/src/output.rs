@@ -22,7 +22,14 @@ pub fn write_folder(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<()> {
     if folder.exists() {
         fs_err::rename(folder, &old)?;
     }
-    fs_err::rename(new.keep(), folder)?;
+    if let Err(error) = fs_err::rename(new.path(), folder) {
+        if old.exists() {
+            fs_err::rename(&old, folder)?;
+        }
+        return Err(error.into());
+    }
+    // Nothing is left under its first name to be removed.
+    let _moved = new.keep();
     if old.exists() {
         fs_err::remove_dir_all(&old)?;
     }

@@ -12,12 +12,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     Encoder, Result,
+    counts::Counts,
     encode::Replay,
     spm::{Kind, Model},
 };
 
 /// Distinct stretches of text in which pieces compete, with how often they stood there.
-pub type Stretches = FxHashMap<String, u64>;
+pub type Stretches = Counts<str>;
 
 /// Rounds of replaying and ordering.
 const ROUNDS: usize = 6;
@@ -34,8 +35,7 @@ pub fn has_ties(model: &Model) -> bool {
 /// A model that the encoder does not support.
 pub fn break_ties(model: &Model, stretches: &Stretches) -> Result<Model> {
     let replay = Replay::new(model)?;
-    let mut stretches: Vec<(&str, u64)> = stretches.iter().map(|(text, count)| (text.as_str(), *count)).collect();
-    stretches.sort_unstable();
+    let stretches = stretches.sorted();
     let mut demands = Demands::default();
     let mut place: Vec<u32> = (0..model.pieces.len() as u32).collect();
     let mut best = (u64::MAX, place.clone());
@@ -190,8 +190,5 @@ pub fn num_changed(model: &Model, first: &[u32], second: &[u32]) -> usize {
 
 /// Count the stretches of a line.
 pub fn count_stretches(encoder: &Encoder, line: &str, weight: u64, stretches: &mut Stretches) {
-    encoder.stretches(line, |text| match stretches.get_mut(text) {
-        Some(count) => *count += weight,
-        None => drop(stretches.insert(text.to_owned(), weight)),
-    });
+    encoder.stretches(line, |text| stretches.add(text, weight));
 }

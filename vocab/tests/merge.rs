@@ -3,7 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use vocab::{compare, merge, spm::Model};
+use vocab::{
+    compare, hugging_face, merge,
+    spm::{
+        Kind, Model,
+        model::Algorithm,
+        train::{Options, train},
+    },
+};
 
 fn shared(path: &str) -> Option<PathBuf> {
     let path =
@@ -72,4 +79,27 @@ fn a_list_from_windows_with_repeats_is_read_and_its_faults_are_counted() {
     fs_err::write(&path, b"\xE5\x90\x88\n\xFF\n").unwrap();
     let error = merge::read_terms(&path).unwrap_err().to_string();
     assert!(error.contains("terms.txt:2: not UTF-8"), "{error}");
+}
+
+#[test]
+fn a_merge_of_others_with_user_defined_and_control_pieces_is_read_and_its_json_refused() {
+    let law = include_str!("../../data-manifests/sample/statutes/宪法/宪法.md");
+    let options = Options {
+        algorithm: Algorithm::Bpe,
+        vocab_size: 2200,
+        character_coverage: 0.999,
+        more: [("user_defined_symbols", "<law>,国家"), ("control_symbols", "<turn>")]
+            .map(|(name, value)| (name, value.to_owned()))
+            .to_vec(),
+    };
+    let base = train(law.lines().filter(|line| !line.is_empty()), &options).unwrap();
+    let merged = merge::append_below(&base, &["中华人民", "共和国"]).unwrap();
+    let encoder = vocab::Encoder::new(&merged).unwrap();
+    let ids = encoder.ids("国家<law>");
+    assert!(ids.iter().filter(|id| merged.pieces[**id as usize].kind() == Kind::UserDefined).count() == 2, "{ids:?}");
+    let refused = hugging_face::files(&merged).unwrap_err().to_string();
+    assert!(refused.contains("is user-defined, which tokenizer.json cannot say"), "{refused}");
+    // The promises hold for what can be written.
+    let audit = vocab::audit::audit(&base, &merged, "国家机关<law>中华人民共和国<turn>", 2000).unwrap();
+    assert!(!audit.has_json && audit.num_lines > 2000);
 }

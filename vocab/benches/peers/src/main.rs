@@ -1,14 +1,17 @@
 //! Times the encoder beside other libraries that read the same tokenizer, and the trainer alone.
 //!
 //! `vocab-peers encode TOKENIZER_DIR TEXT [ROUNDS]` encodes a text line by line with each library in turn, on one
-//! thread, from cold; `vocab-peers train MODEL TEXT PIECES` lifts a text and learns pieces.
+//! thread, from cold; `vocab-peers train MODEL TEXT PIECES [MEGABYTES]` lifts a text and learns pieces within so much memory.
 
-use std::time::Instant;
+use std::{
+    io::{BufRead, BufReader},
+    time::Instant,
+};
 
 use vocab::{
     Encoder, bpe,
     encode::Scratch,
-    lift::{Lifter, Runs},
+    lift::{self, Lifter},
     spm::Model,
 };
 
@@ -19,8 +22,9 @@ fn main() -> Result<(), Failure> {
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["encode", tokenizer, text] => encode(tokenizer, text, 3),
         ["encode", tokenizer, text, rounds] => encode(tokenizer, text, rounds.parse()?),
-        ["train", model, text, pieces] => train(model, text, pieces.parse()?),
-        _ => Err("usage: vocab-peers encode TOKENIZER_DIR TEXT [ROUNDS] | train MODEL TEXT PIECES".into()),
+        ["train", model, text, pieces] => train(model, text, pieces.parse()?, 3_000),
+        ["train", model, text, pieces, megabytes] => train(model, text, pieces.parse()?, megabytes.parse()?),
+        _ => Err("usage: vocab-peers encode TOKENIZER_DIR TEXT [ROUNDS] | train MODEL TEXT PIECES [MEGABYTES]".into()),
     }
 }
 
@@ -98,23 +102,30 @@ fn encode(tokenizer: &str, text: &str, rounds: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-fn train(model: &str, text: &str, num_pieces: usize) -> Result<(), Failure> {
+fn train(model: &str, text: &str, num_pieces: usize, megabytes: usize) -> Result<(), Failure> {
     let base = Model::read(model.as_ref())?;
     let encoder = Encoder::new(&base)?;
-    let text = fs_err::read_to_string(text)?;
     let started = Instant::now();
-    let mut runs = Runs::default();
+    let mut runs = lift::runs_within(megabytes * 1_000_000);
     let mut lifter = Lifter::new(&base, &encoder);
-    text.lines().for_each(|line| lifter.lift(line, 1, &mut runs));
+    let (mut reader, mut line, mut num_bytes) = (BufReader::new(fs_err::File::open(text)?), String::new(), 0);
+    while reader.read_line(&mut line)? > 0 {
+        num_bytes += line.len();
+        lifter.lift(line.trim_end_matches('\n'), 1, &mut runs);
+        line.clear();
+    }
     let lifted = started.elapsed();
     let learned = bpe::train(runs.sorted(), num_pieces, 8);
+    let last_count = learned.last().map_or(0, |piece| piece.count);
     println!(
-        "{:.1} MB: {} runs lifted in {:.2} s, {} pieces learned in {:.2} s",
-        text.len() as f64 / 1e6,
+        "{:.1} MB: {} runs lifted in {:.2} s, {} pieces learned in {:.2} s; the last stood {last_count} times, \
+         standard error at most {:.2} %",
+        num_bytes as f64 / 1e6,
         runs.len(),
         lifted.as_secs_f64(),
         learned.len(),
         (started.elapsed() - lifted).as_secs_f64(),
+        100.0 * runs.standard_error(last_count),
     );
     Ok(())
 }
