@@ -6,6 +6,10 @@ target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 cache := env("XDG_CACHE_HOME", home_directory() / ".cache") / "lawlm"
 pipeline := target / "release" / "pipeline"
 vocab := target / "release" / "vocab"
+trainer := target / "release" / "trainer"
+
+# Where there is a CUDA compiler, the trainer is built for the GPU.
+cuda := if `command -v nvcc || true` == "" { "" } else { "--features trainer/cuda" }
 
 # List the recipes.
 @default:
@@ -22,6 +26,19 @@ inspect *arguments: _build
 # Train a tokenizer on the corpus: legal tokens below a base → data/tokenizer, with a report.
 train-vocab config="vocab/configs/tokenizer.toml": _build
     @"{{vocab}}" train "{{config}}"
+
+# Continue pretraining on the corpus: shards and tokenizer → data/runs/…, checkpoints and curves.
+train config="trainer/configs/smoke.toml" *arguments: _build-trainer
+    @"{{trainer}}" train "{{config}}" {{arguments}}
+
+# Tune on the instruction records; with no configuration the model that `just train` made.
+instruct config="trainer/configs/smoke-instruct.toml" *arguments: _build-trainer
+    @test "{{config}}" != trainer/configs/smoke-instruct.toml || "{{trainer}}" export data/runs/smoke
+    @"{{trainer}}" train "{{config}}" {{arguments}}
+
+# Write a run's model as transformers and PEFT load it.
+export run: _build-trainer
+    @"{{trainer}}" export "{{run}}"
 
 # Run all tests.
 test: _build _readers
@@ -46,6 +63,9 @@ manifest-schema: _build
 
 _build:
     @cargo build --release --workspace
+
+_build-trainer:
+    @cargo build --release --workspace {{cuda}}
 
 # Other people's readers of parquet, for the tests: DuckDB, pyarrow, polars, pandas, datasets.
 _readers:

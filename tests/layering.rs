@@ -24,7 +24,15 @@ fn crates_depend_on_each_other_only_as_data_flows() {
         .filter(|(_, to)| names.contains(to))
         .collect();
     // An edge appears here when the code that needs it does.
-    assert_eq!(edges, BTreeSet::from([("pipeline", "corpus-format"), ("vocab", "corpus-format")]));
+    assert_eq!(
+        edges,
+        BTreeSet::from([
+            ("pipeline", "corpus-format"),
+            ("vocab", "corpus-format"),
+            ("trainer", "corpus-format"),
+            ("trainer", "vocab"),
+        ])
+    );
     let contract = packages.iter().find(|p| p["name"] == "corpus-format").expect("the contract");
     let heavy = ["polars", "candle-core", "candle-nn"];
     let dependencies = contract["dependencies"].as_array().expect("dependencies");
@@ -33,11 +41,9 @@ fn crates_depend_on_each_other_only_as_data_flows() {
 
 #[test]
 fn programs_that_do_nothing_yet_say_so() {
-    for name in ["trainer", "evaluator"] {
-        let help = support::program(name).arg("--help").output().expect("starts");
-        assert!(help.status.success());
-        assert!(String::from_utf8_lossy(&help.stdout).contains("No command exists yet"), "{name}");
-    }
+    let help = support::program("evaluator").arg("--help").output().expect("starts");
+    assert!(help.status.success());
+    assert!(String::from_utf8_lossy(&help.stdout).contains("No command exists yet"));
 }
 
 #[test]

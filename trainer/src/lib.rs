@@ -1,3 +1,32 @@
 //! Continues pretraining on the corpus and tunes on its instructions.
 //!
-//! No command exists yet: this crate begins when the corpus and the tokenizer it reads are settled.
+//! Data flows from `data` through `engine`, which computes with a `model`, to `checkpoint` and `export`.
+
+/// Checkpoints.
+pub mod checkpoint;
+/// What a run reads, learns and writes.
+pub mod config;
+/// Corpus → rows of tokens.
+pub mod data;
+/// Losses, gradients and updates.
+pub mod engine;
+/// Run → a model that others load.
+pub mod export;
+/// Ranks that train together.
+pub mod group;
+/// What a run says of itself.
+pub mod metrics;
+/// LLaMA's architecture and its files.
+pub mod model;
+/// AdamW and its schedule.
+pub mod optimizer;
+/// What a run needs, before it starts.
+pub mod plan;
+/// The whole run.
+pub mod run;
+
+mod error;
+mod random;
+
+pub use config::Config;
+pub use error::{Error, Result};

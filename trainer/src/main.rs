@@ -1,15 +1,130 @@
 //! `trainer`: a language model from the corpus.
 
-use clap::Parser;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
 
-/// Continues pretraining on the corpus and tunes on its instructions.
-///
-/// No command exists yet: this crate begins when the corpus and the tokenizer it reads are settled.
+use clap::{Parser, Subcommand};
+use corpus_format::{Corpus, legal::Split};
+use trainer::{Config, Result, data::show, export, plan::Cost, run};
+use vocab::Tokenizer;
+
+/// Continue pretraining on the corpus and tune on its instructions.
 #[derive(Parser)]
 #[command(version)]
-struct Cli {}
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
 
-fn main() {
-    Cli::parse();
-    println!("trainer: nothing to run yet; see `trainer --help`");
+#[derive(Subcommand)]
+enum Command {
+    /// Train as a configuration says; see trainer/configs/.
+    Train {
+        /// The configuration.
+        config: PathBuf,
+        /// Go on from the newest checkpoint, where there is one.
+        #[arg(long)]
+        resume: bool,
+        /// Remove the run that is there.
+        #[arg(long, conflicts_with = "resume")]
+        fresh: bool,
+    },
+    /// Print what a run needs: parameters, memory, time. Nothing is started.
+    Plan {
+        /// The configuration.
+        config: PathBuf,
+    },
+    /// Print what the data of a run is: tokens, how full rows are, and rows with borders and what is learned.
+    Data {
+        /// The configuration.
+        config: PathBuf,
+        /// Rows to show.
+        #[arg(long, default_value_t = 2)]
+        rows: usize,
+    },
+    /// Write a run's model as transformers and PEFT load it.
+    Export {
+        /// The folder of the run.
+        run: PathBuf,
+        /// Where to; `model` in the run where absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Train { config, resume, fresh } => train(&config, resume, fresh),
+        Command::Plan { config } => plan(&config),
+        Command::Data { config, rows } => data(&config, rows),
+        Command::Export { run, out } => export(&run, out.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = std::error::Error::source(&error);
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn train(config: &Path, resume: bool, fresh: bool) -> Result<()> {
+    let config = Config::read(config)?;
+    if fresh {
+        run::remove(&config.output)?;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, stop.clone())?;
+    }
+    let outcome = run::train(&config, resume, &stop)?;
+    println!("steps      {} of {}", outcome.step, outcome.num_steps);
+    if let Some((first, last)) = outcome.losses {
+        println!("loss       {first:.4} → {last:.4} nats a token");
+    }
+    if let Some(validation) = outcome.validation {
+        println!(
+            "validation {:.4} nats a token, {:.4} bits a byte",
+            validation.nats_per_token, validation.bits_per_byte
+        );
+    }
+    if outcome.step < outcome.num_steps {
+        println!("stopped; --resume goes on");
+    }
+    println!("run        {}", config.output.display());
+    Ok(())
+}
+
+fn plan(config: &Path) -> Result<()> {
+    let config = Config::read(config)?;
+    let tokenizer = Tokenizer::open(&config.tokenizer)?;
+    let (architecture, lora) = run::architecture(&config, &tokenizer)?;
+    print!("{}", Cost::of(&architecture, lora.as_ref(), &config).table(config.train.steps));
+    Ok(())
+}
+
+fn data(config: &Path, rows: usize) -> Result<()> {
+    let config = Config::read(config)?;
+    let tokenizer = Arc::new(Tokenizer::open(&config.tokenizer)?);
+    let corpus = Corpus::open(&config.corpus)?;
+    let stream = run::open(&config, &corpus, Split::Train, &tokenizer, Some(1), None)?;
+    print!("{}", show::show(stream, &tokenizer, rows)?);
+    Ok(())
+}
+
+fn export(run: &Path, out: Option<&Path>) -> Result<()> {
+    let exported = export::export(run, out)?;
+    println!("model      {} (step {})", exported.model.display(), exported.step);
+    if let Some(adapter) = exported.adapter {
+        println!("adapter    {}", adapter.display());
+    }
+    Ok(())
 }

@@ -36,6 +36,8 @@ pub mod terms;
 pub mod text;
 /// A base whose scores tie → one whose scores do not.
 pub mod ties;
+/// What downstream encodes and decodes with.
+pub mod tokenizer;
 /// Text → words.
 pub mod words;
 
@@ -47,3 +49,4 @@ mod report;
 pub use config::Config;
 pub use encode::Encoder;
 pub use error::{Error, Result};
+pub use tokenizer::Tokenizer;

@@ -139,6 +139,23 @@ fn a_piece_is_called_unreachable_exactly_where_the_library_never_makes_it() {
 }
 
 #[test]
+fn ids_are_decoded_as_the_library_does() {
+    let trained = model(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    fs_err::write(folder.path().join("tokenizer.model"), trained.to_bytes()).unwrap();
+    let ours = vocab::Tokenizer::open(folder.path()).unwrap();
+    let library = SentencePieceProcessor::from_serialized_proto(&trained.to_bytes()).unwrap();
+    assert_eq!((ours.begin(), ours.end(), ours.pad()), (1, 2, None));
+    let mut random = Random(3);
+    for line in lines(&trained, &mut random) {
+        let ids = ours.ids(&line);
+        assert_eq!(ours.decode(&ids), library.decode_piece_ids(&ids).unwrap());
+        // A text cannot tell a space from the character that stands for one.
+        assert_eq!(ours.decode(&[&[1], &ids[..], &[2]].concat()), line.replace('▁', " "));
+    }
+}
+
+#[test]
 fn what_would_be_encoded_differently_is_refused() {
     let unigram = Options {
         algorithm: Algorithm::Unigram,

@@ -9,7 +9,9 @@ use std::{
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use parquet::arrow::{
     ProjectionMask,
-    arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+    arrow_reader::{
+        ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    },
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -114,13 +116,13 @@ impl Corpus {
         };
         Ok(ShardReader {
             dir: self.dir.clone(),
+            verified: vec![false; files.len()],
             files,
             columns,
             schema,
             batch_rows,
             position,
             open: None,
-            verified: None,
         })
     }
 }
@@ -136,8 +138,8 @@ pub struct ShardReader {
     batch_rows: usize,
     position: Position,
     open: Option<OpenRowGroup>,
-    /// The file whose hash was compared last.
-    verified: Option<usize>,
+    /// By file: whether its hash was compared.
+    verified: Vec<bool>,
 }
 
 struct OpenRowGroup {
@@ -162,6 +164,38 @@ impl ShardReader {
     /// Rows in the selection, read or not.
     pub fn total_rows(&self) -> u64 {
         self.files.iter().map(|f| f.rows).sum()
+    }
+
+    /// The rows of every row group of the selection, each by the position of its first row.
+    ///
+    /// # Errors
+    /// A file that is missing or is not parquet.
+    pub fn row_groups(&self) -> Result<Vec<(Position, usize)>> {
+        let mut all = Vec::new();
+        for (file, shard) in self.files.iter().enumerate() {
+            let path = self.dir.join(&shard.path);
+            let (open, _) = fs_err::File::open(&path)?.into_parts();
+            let metadata = ArrowReaderMetadata::load(&open, ArrowReaderOptions::default())
+                .map_err(|source| Error::Parquet { path, source })?;
+            let groups = metadata.metadata().row_groups().iter().enumerate();
+            all.extend(groups.map(|(row_group, group)| {
+                (Position { file, row_group, row: 0 }, usize::try_from(group.num_rows()).unwrap_or(0))
+            }));
+        }
+        Ok(all)
+    }
+
+    /// Go on reading from another place of the selection.
+    ///
+    /// # Errors
+    /// A file that the selection does not have; a row that a file does not have is found when it is read.
+    pub fn seek(&mut self, position: Position) -> Result<()> {
+        if position.file > self.files.len() {
+            return Err(out_of_range(position));
+        }
+        self.position = position;
+        self.open = None;
+        Ok(())
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -196,9 +230,9 @@ impl ShardReader {
         let Position { file, row_group, row } = self.position;
         let shard = &self.files[file];
         let path = self.dir.join(&shard.path);
-        if self.verified != Some(file) {
+        if !self.verified[file] {
             verify(&self.dir, shard)?;
-            self.verified = Some(file);
+            self.verified[file] = true;
         }
         let parquet = |source| Error::Parquet { path: path.clone(), source };
         let builder =

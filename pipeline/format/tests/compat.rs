@@ -72,6 +72,25 @@ fn reading_resumes_at_every_row() {
 }
 
 #[test]
+fn row_groups_can_be_read_in_any_order() {
+    let corpus = Corpus::open(released(SCHEMA_VERSION)).expect("a corpus");
+    let all = Selection::default();
+    let (whole, _) = read(&corpus, Table::Articles, &all, Position::default());
+    let mut reader = corpus.read(Table::Articles, &all, usize::MAX >> 8, Position::default()).expect("a reader");
+    let groups = reader.row_groups().expect("footers");
+    assert!(groups.len() > 1);
+    assert_eq!(groups.iter().map(|(_, rows)| rows).sum::<usize>(), whole.num_rows());
+    let mut end = whole.num_rows();
+    for (position, rows) in groups.into_iter().rev() {
+        reader.seek(position).expect("there");
+        let (_, batch) = reader.next().expect("rows").expect("whole");
+        assert_eq!(batch, whole.slice(end - rows, rows));
+        end -= rows;
+    }
+    assert!(reader.seek(Position { file: 99, row_group: 0, row: 0 }).is_err());
+}
+
+#[test]
 fn a_selection_restricts_rows_and_columns() {
     let corpus = Corpus::open(released(SCHEMA_VERSION)).expect("a corpus");
     let columns = ["text", "id"].map(str::to_owned).to_vec();

@@ -91,6 +91,11 @@ impl Encoder {
         }
     }
 
+    /// Append the ids of `text` as it goes on after other text: no space before it.
+    pub fn encode_on(&self, text: &str, scratch: &mut Scratch, ids: &mut Vec<u32>) {
+        self.encode_after(text, false, scratch, ids);
+    }
+
     fn encode_after(&self, text: &str, add_dummy_prefix: bool, scratch: &mut Scratch, ids: &mut Vec<u32>) {
         let Scratch { codes, unknown, dead, spines } = scratch;
         unknown.clear();
@@ -123,7 +128,7 @@ impl Encoder {
     /// The ids of a piece's own text: [`SPACE`] as it is, no space before it.
     pub fn ids_of_piece(&self, piece: &str) -> Vec<u32> {
         let (mut ids, mut scratch) = (Vec::new(), Scratch::default());
-        self.encode_after(piece, false, &mut scratch, &mut ids);
+        self.encode_on(piece, &mut scratch, &mut ids);
         ids
     }
 

@@ -1,0 +1,99 @@
+//! Defines what an engine does: losses, gradients and updates of a model whose state anyone can save.
+
+/// Automatic differentiation by candle: slow, small, and what other engines are held against.
+pub mod reference;
+
+use candle_core::Tensor;
+
+use crate::{Result, data::batch::Batch, group::Group, model::weights::Weights, optimizer::Step};
+
+/// The loss over some tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Loss {
+    /// Negative log-likelihood of all targets together, in nats.
+    pub nats: f64,
+    /// Targets.
+    pub num_targets: u64,
+}
+
+impl Loss {
+    /// Nats a target.
+    pub fn mean(self) -> f64 {
+        self.nats / self.num_targets.max(1) as f64
+    }
+}
+
+impl std::ops::AddAssign for Loss {
+    fn add_assign(&mut self, other: Self) {
+        self.nats += other.nats;
+        self.num_targets += other.num_targets;
+    }
+}
+
+/// What became of an update.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Updated {
+    /// Euclidean norm of the mean gradient, before it was clipped.
+    pub gradient_norm: f64,
+    /// Whether it was a number; if not, nothing was changed.
+    pub is_finite: bool,
+}
+
+/// What an engine has to keep to go on: tensors by name, on the CPU.
+#[derive(Debug, Clone, Default)]
+pub struct Saved {
+    /// What is trained, in f32: the masters where weights are computed with in another type.
+    pub trained: Weights,
+    /// First moments.
+    pub first: Weights,
+    /// Second moments.
+    pub second: Weights,
+}
+
+/// A model in training.
+pub trait Engine {
+    /// Add the gradients of the summed loss of a part of a batch to those that wait for the next update.
+    ///
+    /// `part` numbers the parts of a step, and decides with the seed and the step what dropout leaves out.
+    ///
+    /// # Errors
+    /// A computation that fails, for example for want of memory.
+    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64) -> Result<Loss>;
+
+    /// The loss, and by row and token the loss in nats (0 where nothing is learned); nothing is left out by dropout.
+    ///
+    /// # Errors
+    /// As [`Engine::forward_backward`].
+    fn losses(&mut self, batch: &Batch) -> Result<(Loss, Vec<Vec<f32>>)>;
+
+    /// The logits after each token of a text: (tokens, ids), f32.
+    ///
+    /// # Errors
+    /// As [`Engine::forward_backward`].
+    fn logits(&mut self, tokens: &[u32]) -> Result<Tensor>;
+
+    /// Sum the waiting gradients over all ranks, divide them by `num_targets`, clip them, and update what is trained.
+    /// The gradients are gone then, also where they were no numbers and nothing was updated.
+    ///
+    /// # Errors
+    /// As [`Engine::forward_backward`]; a rank that is gone.
+    fn update(&mut self, num_targets: u64, step: &Step, group: &mut dyn Group) -> Result<Updated>;
+
+    /// The waiting gradients by name, on the CPU, in f32: of the summed loss.
+    ///
+    /// # Errors
+    /// As [`Engine::forward_backward`].
+    fn gradients(&self) -> Result<Weights>;
+
+    /// What has to be kept.
+    ///
+    /// # Errors
+    /// As [`Engine::forward_backward`].
+    fn save(&self) -> Result<Saved>;
+
+    /// Go on from what was kept.
+    ///
+    /// # Errors
+    /// Tensors that are not those of this engine: the first that does not fit is named.
+    fn restore(&mut self, saved: &Saved) -> Result<()>;
+}

@@ -1,0 +1,75 @@
+//! Writes TensorBoard's event files: records of protobuf messages, each with checksums.
+
+use std::{io::Write, path::Path, time::SystemTime};
+
+use prost::Message;
+
+use crate::Result;
+
+/// `tensorflow.Event`, as far as scalars need it.
+#[derive(Clone, PartialEq, Message)]
+struct Event {
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(int64, tag = "2")]
+    step: i64,
+    #[prost(string, optional, tag = "3")]
+    file_version: Option<String>,
+    #[prost(message, optional, tag = "5")]
+    summary: Option<Summary>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Value>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Value {
+    #[prost(string, tag = "1")]
+    tag: String,
+    #[prost(float, tag = "2")]
+    simple_value: f32,
+}
+
+/// An event file of a run.
+pub(super) struct Events(fs_err::File);
+
+impl Events {
+    /// A new file; TensorBoard reads all of a folder. Its name holds the step from which it goes on.
+    pub(super) fn open(run: &Path, step: u64) -> Result<Self> {
+        let folder = run.join("tensorboard");
+        fs_err::create_dir_all(&folder)?;
+        let file = fs_err::File::create(folder.join(format!("events.out.tfevents.{step:010}.lawlm")))?;
+        let mut events = Self(file);
+        events.record(&Event { wall_time: now(), file_version: Some("brain.Event:2".into()), ..Event::default() })?;
+        Ok(events)
+    }
+
+    pub(super) fn write(&mut self, step: u64, values: &[(&str, f64)]) -> Result<()> {
+        let value = |(tag, value): &(&str, f64)| Value { tag: (*tag).to_owned(), simple_value: *value as f32 };
+        let summary = Some(Summary { value: values.iter().map(value).collect() });
+        self.record(&Event { wall_time: now(), step: step as i64, summary, ..Event::default() })
+    }
+
+    /// Length, its checksum, the message, its checksum (TFRecord).
+    fn record(&mut self, event: &Event) -> Result<()> {
+        let data = event.encode_to_vec();
+        let length = (data.len() as u64).to_le_bytes();
+        let mut record = length.to_vec();
+        record.extend(masked(&length).to_le_bytes());
+        record.extend_from_slice(&data);
+        record.extend(masked(&data).to_le_bytes());
+        Ok(self.0.write_all(&record)?)
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}
+
+/// TFRecord's checksum: CRC-32C, rotated and shifted, so that checksums of checksums do not vanish.
+fn masked(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+}

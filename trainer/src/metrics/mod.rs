@@ -1,0 +1,171 @@
+//! Says how a run goes: a line in the terminal, JSON lines, TensorBoard's events, and a page at the end.
+
+/// TensorBoard's event files.
+mod events;
+/// The page with the curves.
+pub mod page;
+
+use std::{io::Write, path::Path, time::Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// A step, as a line of metrics.jsonl.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepMetrics {
+    /// Steps that are behind, this one included.
+    pub step: u64,
+    /// Training loss in nats a target.
+    pub loss: f64,
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// Norm of the mean gradient before clipping; absent where it was no number.
+    pub gradient_norm: Option<f64>,
+    /// Tokens trained on so far, filling included.
+    pub num_tokens: u64,
+    /// Tokens a second of this step, over all ranks.
+    pub tokens_per_s: f64,
+    /// Share of the card's peak that the needed multiplications reach, where the card is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_share: Option<f64>,
+    /// Memory of the process, or of the card, in bytes.
+    pub memory_bytes: u64,
+    /// What the validation split said after this step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
+}
+
+/// A measurement on the validation split.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Nats a target.
+    pub nats_per_token: f64,
+    /// Bits a byte of text: comparable across vocabularies.
+    pub bits_per_byte: f64,
+    /// Targets measured.
+    pub num_targets: u64,
+}
+
+impl Validation {
+    /// e to the nats a token.
+    pub fn perplexity(&self) -> f64 {
+        self.nats_per_token.exp()
+    }
+}
+
+/// Writes the metrics of a run.
+pub struct Metrics {
+    lines: fs_err::File,
+    events: events::Events,
+    bar: ProgressBar,
+    start: Instant,
+}
+
+/// The file with a line a step.
+pub const LINES: &str = "metrics.jsonl";
+
+impl Metrics {
+    /// Go on with the metrics of a run after `step`; lines of later steps, of a run that was killed, are removed.
+    ///
+    /// # Errors
+    /// Files that cannot be written.
+    pub fn open(run: &Path, step: u64, num_steps: u64) -> Result<Self> {
+        let path = run.join(LINES);
+        let kept: Vec<StepMetrics> = if path.exists() { read(&path)? } else { Vec::new() };
+        let kept = kept.iter().filter(|line| line.step <= step);
+        let text: String = kept.map(|line| format!("{}\n", serde_json::json!(line))).collect();
+        let new = run.join("metrics.jsonl.new");
+        fs_err::write(&new, text)?;
+        fs_err::rename(&new, &path)?;
+        let lines = fs_err::OpenOptions::new().append(true).open(&path)?;
+        let bar = ProgressBar::new(num_steps).with_position(step);
+        let style = ProgressStyle::with_template("{bar:20} {pos}/{len}  {msg}  {eta} left");
+        bar.set_style(style.map_err(|e| Error::invalid("progress line", e.to_string()))?);
+        Ok(Self { lines, events: events::Events::open(run, step)?, bar, start: Instant::now() })
+    }
+
+    /// Say what a step did.
+    ///
+    /// # Errors
+    /// Files that cannot be written.
+    pub fn step(&mut self, step: &StepMetrics) -> Result<()> {
+        writeln!(self.lines, "{}", serde_json::json!(step))?;
+        let mut values = vec![
+            ("train/loss", step.loss),
+            ("train/learning_rate", step.learning_rate),
+            ("train/tokens_per_s", step.tokens_per_s),
+        ];
+        values.extend(step.gradient_norm.map(|norm| ("train/gradient_norm", norm)));
+        if let Some(validation) = &step.validation {
+            values.push(("validation/loss", validation.nats_per_token));
+            values.push(("validation/bits_per_byte", validation.bits_per_byte));
+        }
+        self.events.write(step.step, &values)?;
+        let line = line(step);
+        if self.bar.is_hidden() {
+            let seconds = self.start.elapsed().as_secs();
+            eprintln!("step {}/{}  {line}  {seconds} s", step.step, self.bar.length().unwrap_or(0));
+        }
+        self.bar.set_message(line);
+        self.bar.set_position(step.step);
+        if let Some(validation) = &step.validation {
+            let (nats, bits) = (validation.nats_per_token, validation.bits_per_byte);
+            let perplexity = validation.perplexity();
+            self.say(&format!(
+                "validation at {}: {nats:.4} nats a token, perplexity {perplexity:.2}, {bits:.4} bits a byte",
+                step.step
+            ));
+        }
+        Ok(())
+    }
+
+    /// Print a line above the progress.
+    pub fn say(&self, text: &str) {
+        if self.bar.is_hidden() {
+            eprintln!("{text}");
+        } else {
+            self.bar.println(text);
+        }
+    }
+
+    /// Take the progress line away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn line(step: &StepMetrics) -> String {
+    let norm = step.gradient_norm.map_or("no number, skipped".to_owned(), |norm| format!("{norm:.3}"));
+    let peak = step.peak_share.map_or(String::new(), |share| format!("  {:.0} % of peak", 100.0 * share));
+    format!(
+        "loss {:.4}  lr {:.2e}  norm {norm}  {:.0} tok/s{peak}  {:.1} GB",
+        step.loss,
+        step.learning_rate,
+        step.tokens_per_s,
+        step.memory_bytes as f64 / 1e9,
+    )
+}
+
+/// Read the lines of a run. A last line that a crash cut short is left out.
+///
+/// # Errors
+/// A line that is not one, by its number.
+pub fn read(path: &Path) -> Result<Vec<StepMetrics>> {
+    let text = fs_err::read_to_string(path)?;
+    let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+    let line = |(index, line): (usize, &str)| {
+        serde_json::from_str(line)
+            .map_err(|e| Error::invalid(format!("{}:{}", path.display(), index + 1), e.to_string()))
+    };
+    whole.lines().enumerate().map(line).collect()
+}
+
+/// The memory of this process, in bytes; 0 where the system does not tell.
+pub fn process_memory() -> u64 {
+    let pages = fs_err::read_to_string("/proc/self/statm").ok();
+    let resident =
+        pages.as_deref().and_then(|pages| pages.split(' ').nth(1)).and_then(|pages| pages.parse::<u64>().ok());
+    resident.unwrap_or(0) * 4096
+}
