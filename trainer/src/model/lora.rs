@@ -58,6 +58,13 @@ struct PeftConfig {
     bias: Option<String>,
     #[serde(default)]
     inference_mode: bool,
+    /// Ranks and scales of single maps; only none are supported.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    rank_pattern: serde_json::Map<String, serde_json::Value>,
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    alpha_pattern: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    lora_bias: bool,
 }
 
 const CONFIG: &str = "adapter_config.json";
@@ -159,6 +166,9 @@ impl Lora {
             fan_in_fan_out: false,
             bias: Some("none".into()),
             inference_mode: true,
+            rank_pattern: serde_json::Map::new(),
+            alpha_pattern: serde_json::Map::new(),
+            lora_bias: false,
         };
         let named = adapter.iter().map(|(name, tensor)| (format!("{PREFIX}{name}"), tensor.clone())).collect();
         weights::write_file(&folder.join(MODEL), &named)?;
@@ -175,8 +185,11 @@ impl Lora {
         let config: PeftConfig =
             serde_json::from_str(&text).map_err(|e| Error::invalid(path.display(), e.to_string()))?;
         let bias = config.bias.as_deref().unwrap_or("none");
-        if config.peft_type != "LORA" || config.use_dora || config.fan_in_fan_out || bias != "none" {
-            return Err(Error::invalid(path.display(), "only plain LoRA adapters without biases are supported"));
+        let has_pattern = !config.rank_pattern.is_empty() || !config.alpha_pattern.is_empty();
+        let has_bias = bias != "none" || config.lora_bias;
+        if config.peft_type != "LORA" || config.use_dora || config.fan_in_fan_out || has_bias || has_pattern {
+            let what = "only plain LoRA adapters are supported: no DoRA, biases, or ranks of single maps";
+            return Err(Error::invalid(path.display(), what));
         }
         let lora = Self {
             rank: config.r,

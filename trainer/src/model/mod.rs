@@ -120,8 +120,15 @@ impl Architecture {
     /// A file that is not one, or of a model that is no LLaMA.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs_err::read_to_string(path)?;
-        let architecture: Self =
+        let mut architecture: Self =
             serde_json::from_str(&text).map_err(|e| Error::invalid(path.display(), e.to_string()))?;
+        // transformers 5 puts what concerns the rotation into one object.
+        if let Some(rope) = architecture.other.remove("rope_parameters").filter(|rope| !rope.is_null()) {
+            architecture.rope_theta = rope["rope_theta"].as_f64().unwrap_or(architecture.rope_theta);
+            let scaling: RopeScaling = serde_json::from_value(rope)
+                .map_err(|e| Error::invalid(path.display(), format!("rope_parameters: {e}")))?;
+            architecture.rope_scaling = Some(scaling).filter(|scaling| scaling.rope_type != "default");
+        }
         architecture.check().map_err(|what| Error::invalid(path.display(), what))?;
         Ok(architecture)
     }

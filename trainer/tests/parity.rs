@@ -1,0 +1,105 @@
+//! The reference engine beside transformers, torch and peft, whose numbers `fixture/make.py` wrote.
+
+mod support;
+
+use candle_core::{DType, IndexOp};
+use support::{engine, error, fixture, flat, model, numbers, record, rows, tokens};
+use trainer::{
+    engine::Engine,
+    group::Single,
+    model::{lora::Lora, weights},
+    optimizer::{Optimizer, Schedule},
+};
+
+#[test]
+fn loss_logits_and_every_gradient_are_those_of_transformers() {
+    let record = record();
+    let texts = tokens(&record["tokens"]);
+    let mut engine = engine(model("model"), None, DType::F32);
+    let loss = engine.forward_backward(&rows(&texts), 0, 0).unwrap();
+    assert_eq!(loss.num_targets, 3 * 18);
+    assert!((loss.mean() / record["loss"].as_f64().unwrap() - 1.0).abs() < 1e-6, "{}", loss.mean());
+    let logits = engine.logits(&texts[0]).unwrap();
+    assert!(error(&flat(&logits.i(18).unwrap()), &numbers(&record["logits"])) < 1e-5);
+
+    let ours = engine.gradients().unwrap();
+    let theirs = weights::read_file(&fixture("gradients.safetensors")).unwrap();
+    assert_eq!(ours.len(), theirs.len());
+    for (name, theirs) in theirs {
+        // Ours are of the sum, theirs of the mean.
+        let mean: Vec<f64> = flat(&ours[&name]).iter().map(|value| value / loss.num_targets as f64).collect();
+        let error = error(&mean, &flat(&theirs));
+        assert!(error < 1e-5, "{name}: {error}");
+    }
+}
+
+#[test]
+fn twenty_steps_follow_torch() {
+    let record = record();
+    let mut engine = engine(model("model"), None, DType::F32);
+    let optimizer = Optimizer { learning_rate: 5e-3, schedule: Schedule::Constant, ..Optimizer::default() };
+    let batches: Vec<Vec<Vec<u32>>> = serde_json::from_value(record["batches"].clone()).unwrap();
+    let (losses, norms) = (numbers(&record["losses"]), numbers(&record["norms"]));
+    for (number, batch) in (0..).zip(&batches) {
+        let loss = engine.forward_backward(&rows(batch), number, 0).unwrap();
+        let updated = engine.update(loss.num_targets, &optimizer.step(number, 20), &mut Single).unwrap();
+        let at = number as usize;
+        assert!((loss.mean() / losses[at] - 1.0).abs() < 1e-4, "step {number}: {} {}", loss.mean(), losses[at]);
+        assert!((updated.gradient_norm / norms[at] - 1.0).abs() < 1e-3, "step {number}: {}", updated.gradient_norm);
+    }
+    let ours = engine.save().unwrap().trained;
+    for (name, theirs) in weights::read_file(&fixture("after.safetensors")).unwrap() {
+        let error = error(&flat(&ours[&name]), &flat(&theirs));
+        assert!(error < 1e-4, "{name}: {error}");
+    }
+}
+
+#[test]
+fn stretched_rotations_tied_heads_and_heads_of_their_own_width_are_computed() {
+    let record = record();
+    let texts = tokens(&record["tokens"]);
+    for name in ["llama3", "linear"] {
+        let mut engine = engine(model(name), None, DType::F32);
+        let logits = engine.logits(&texts[0]).unwrap();
+        let error = error(&flat(&logits.i(18).unwrap()), &numbers(&record[name]));
+        assert!(error < 1e-5, "{name}: {error}");
+    }
+}
+
+#[test]
+fn an_adapter_of_peft_computes_the_same_here_merged_or_not() {
+    let record = record();
+    let texts = tokens(&record["tokens"]);
+    let (architecture, mut merged) = model("model");
+    let (lora, adapter) = Lora::read(&fixture("adapter"), &architecture).unwrap();
+    assert_eq!((lora.rank, lora.alpha), (3, 7.0));
+    let theirs = numbers(&record["adapter"]);
+    let last = |engine: &mut dyn Engine| flat(&engine.logits(&texts[0]).unwrap().i(18).unwrap());
+    let mut unmerged = engine(model("model"), Some((lora.clone(), adapter.clone())), DType::F32);
+    assert!(error(&last(&mut unmerged), &theirs) < 1e-5);
+    lora.merge(&mut merged, &adapter).unwrap();
+    assert!(error(&last(&mut engine((architecture.clone(), merged), None, DType::F32)), &theirs) < 1e-5);
+    let mut without = engine(model("model"), None, DType::F32);
+    assert!(error(&last(&mut without), &theirs) > 0.1, "the adapter changes something");
+
+    // What we write is what we read.
+    let folder = tempfile::tempdir().unwrap();
+    lora.write(folder.path(), Some("base"), &adapter).unwrap();
+    let (again, tensors) = Lora::read(folder.path(), &architecture).unwrap();
+    assert_eq!(again, lora);
+    assert!(tensors.iter().all(|(name, tensor)| flat(tensor) == flat(&adapter[name])));
+}
+
+#[test]
+fn an_adapter_that_does_not_fit_names_its_tensor() {
+    let (mut architecture, _) = model("model");
+    architecture.num_hidden_layers = 3;
+    let missing = Lora::read(&fixture("adapter"), &architecture).unwrap_err().to_string();
+    assert!(missing.contains("model.layers.2.") && missing.contains("is missing"), "{missing}");
+    architecture.num_hidden_layers = 1;
+    let extra = Lora::read(&fixture("adapter"), &architecture).unwrap_err().to_string();
+    assert!(extra.contains("model.layers.1.") && extra.contains("fits nothing"), "{extra}");
+    architecture.intermediate_size = 48;
+    let shape = Lora::read(&fixture("adapter"), &architecture).unwrap_err().to_string();
+    assert!(shape.contains("the model asks for [3, 48]"), "{shape}");
+}
