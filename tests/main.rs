@@ -8,4 +8,5 @@ mod layering;
 mod manifests;
 mod rebuild;
 mod support;
+mod train;
 mod train_vocab;

@@ -29,10 +29,8 @@ pub struct Progress {
     pub num_tokens: u64,
     /// Steps that were skipped, in all.
     pub num_skipped: u64,
-    /// The best validation loss so far, in nats a token.
-    pub best: Option<f64>,
-    /// The last validation loss.
-    pub validation: Option<f64>,
+    /// The step with the best validation loss so far, and that loss in nats a token.
+    pub best: Option<(u64, f64)>,
     /// SHA-256 of the corpus' index.
     pub corpus: String,
     /// SHA-256 of the tokenizer's model.

@@ -88,7 +88,6 @@ pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome
         num_tokens: 0,
         num_skipped: 0,
         best: None,
-        validation: None,
         corpus: hash_file(&corpus.dir().join("index.json"))?.1,
         tokenizer: corpus_format::reader::hex(&<sha2::Sha256 as sha2::Digest>::digest(tokenizer.to_bytes())),
         data: None,
@@ -109,12 +108,11 @@ pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome
         engine.restore(saved)?;
     }
     let stream = |epochs, state: Option<State>| open(config, &corpus, Split::Train, &tokenizer, epochs, state);
-    if progress.num_steps == 0 {
-        progress.num_steps = match config.train.steps {
-            Some(steps) => steps,
-            None => num_rows(stream(Some(config.train.epochs.unwrap_or(1)), None)?)?.div_ceil(config.train.rows as u64),
-        };
-    }
+    progress.num_steps = match config.train.steps {
+        Some(steps) => steps,
+        None if progress.num_steps > 0 => progress.num_steps,
+        None => num_rows(stream(Some(config.train.epochs.unwrap_or(1)), None)?)?.div_ceil(config.train.rows as u64),
+    };
     let epochs = config.train.epochs.or(config.train.steps.is_none().then_some(1));
     let mut loader = Loader::start(stream(epochs, progress.data.clone())?, config.train.rows)?;
 
@@ -126,10 +124,9 @@ pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome
     let mut losses: Option<(f64, f64)> = None;
     let mut validation = None;
     let mut skipped_in_a_row = 0;
-    let mut best_step = None;
     if progress.step == 0 && is_measured(config, &progress) {
         let measured = evaluate(config, &corpus, &tokenizer, &mut engine, group.as_mut())?;
-        (progress.best, progress.validation) = (Some(measured.nats_per_token), Some(measured.nats_per_token));
+        progress.best = Some((0, measured.nats_per_token));
         if let Some(metrics) = &metrics {
             metrics.say(&format!(
                 "validation at 0: {:.4} nats a token, {:.4} bits a byte",
@@ -177,11 +174,9 @@ pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome
         let tokens_per_s = batch.num_tokens() as f64 / seconds;
         let measured = if is_measured(config, &progress) {
             let measured = evaluate(config, &corpus, &tokenizer, &mut engine, group.as_mut())?;
-            if progress.best.is_none_or(|best| measured.nats_per_token < best) {
-                progress.best = Some(measured.nats_per_token);
-                best_step = Some(progress.step);
+            if progress.best.is_none_or(|(_, best)| measured.nats_per_token < best) {
+                progress.best = Some((progress.step, measured.nats_per_token));
             }
-            progress.validation = Some(measured.nats_per_token);
             validation = Some(measured);
             Some(measured)
         } else {
@@ -200,15 +195,16 @@ pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome
                 validation: measured,
             })?;
         }
-        let is_due = progress.step.is_multiple_of(config.checkpoint.every) || best_step == Some(progress.step);
+        let best = progress.best.map(|(step, _)| step);
+        let is_due = progress.step.is_multiple_of(config.checkpoint.every) || best == Some(progress.step);
         if is_first && is_due && progress.step < progress.num_steps {
             checkpoint::write(run, &progress, &engine.save()?)?;
-            checkpoint::prune(run, config.checkpoint.keep, best_step)?;
+            checkpoint::prune(run, config.checkpoint.keep, best)?;
         }
     }
     if is_first && progress.step > 0 {
         checkpoint::write(run, &progress, &engine.save()?)?;
-        checkpoint::prune(run, config.checkpoint.keep, best_step)?;
+        checkpoint::prune(run, config.checkpoint.keep, progress.best.map(|(step, _)| step))?;
         fs_err::write(
             run.join("report.html"),
             page::render(config, &metrics::read(&run.join(metrics::LINES))?, &cost)?,

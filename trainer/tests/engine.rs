@@ -19,9 +19,9 @@ use trainer::{
 fn moved(weights: &Weights, name: &str, at: usize, by: f64) -> Weights {
     let mut values = flat(&weights[name]);
     values[at] += by;
-    let tensor = Tensor::from_vec(values, weights[name].shape(), &Device::Cpu).unwrap();
+    let tensor = Tensor::from_vec(values, weights[name].shape(), &Device::Cpu).expect("computed");
     let mut weights = weights.clone();
-    weights.insert(name.to_owned(), tensor.to_dtype(DType::F32).unwrap());
+    weights.insert(name.to_owned(), tensor.to_dtype(DType::F32).expect("computed"));
     weights
 }
 
@@ -30,12 +30,12 @@ fn check_slopes(lora: Option<Lora>) {
     let (architecture, weights) = model("model");
     let batch = packed(&tokens(&record()["tokens"])[..2], 23);
     let adapter = lora.map(|lora| {
-        let mut adapter = lora.fresh(&architecture, 3).unwrap();
+        let mut adapter = lora.fresh(&architecture, 3).expect("computed");
         // B starts at 0, where A has no slope.
         for (seed, tensor) in (0..).zip(adapter.values_mut()) {
             let values: Vec<f32> =
                 (0..tensor.elem_count()).map(|i| ((i * 37 + seed) % 11) as f32 / 20.0 - 0.25).collect();
-            *tensor = Tensor::from_vec(values, tensor.shape(), &Device::Cpu).unwrap();
+            *tensor = Tensor::from_vec(values, tensor.shape(), &Device::Cpu).expect("computed");
         }
         (lora, adapter)
     });
@@ -43,12 +43,13 @@ fn check_slopes(lora: Option<Lora>) {
         engine((architecture.clone(), weights.clone()), adapter, DType::F64)
     };
     let mut original = make(&weights, adapter.clone());
-    original.forward_backward(&batch, 0, 0).unwrap();
-    let gradients = original.gradients().unwrap();
+    original.forward_backward(&batch, 0, 0).expect("computed");
+    let gradients = original.gradients().expect("computed");
     let step = 1.0 / 1024.0;
     for (name, gradient) in &gradients {
         let gradient = flat(gradient);
-        let steepest = (0..gradient.len()).max_by(|a, b| gradient[*a].abs().total_cmp(&gradient[*b].abs())).unwrap();
+        let steepest =
+            (0..gradient.len()).max_by(|a, b| gradient[*a].abs().total_cmp(&gradient[*b].abs())).expect("computed");
         for at in [steepest, gradient.len() / 2] {
             let loss = |by: f64| {
                 let (mut weights, mut adapter) = (weights.clone(), adapter.clone());
@@ -56,7 +57,7 @@ fn check_slopes(lora: Option<Lora>) {
                     Some((_, adapter)) if adapter.contains_key(name) => *adapter = moved(adapter, name, at, by),
                     _ => weights = moved(&weights, name, at, by),
                 }
-                make(&weights, adapter).losses(&batch).unwrap().0.nats
+                make(&weights, adapter).losses(&batch).expect("computed").0.nats
             };
             // The five-point stencil: its error falls with the fourth power of the step.
             let slope = (8.0 * (loss(step) - loss(-step)) - (loss(2.0 * step) - loss(-2.0 * step))) / (12.0 * step);

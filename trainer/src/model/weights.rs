@@ -8,6 +8,7 @@ use std::{
 
 use candle_core::{DType, Device, Tensor};
 use rand_distr::{Distribution, Normal};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Architecture, EMBEDDING, HEAD};
@@ -124,18 +125,15 @@ fn same_bits(a: &Tensor, b: &Tensor) -> bool {
 pub fn random(architecture: &Architecture, seed: u64) -> Result<Weights> {
     let normal = Normal::new(0.0, architecture.initializer_range as f32)
         .map_err(|e| Error::invalid("initializer_range", e.to_string()))?;
-    let mut weights = Weights::new();
-    for (stream, (name, shape)) in architecture.tensors().into_iter().enumerate() {
-        let tensor = if shape.len() == 1 {
-            Tensor::ones(shape, DType::F32, &Device::Cpu)?
-        } else {
-            let mut random = random::stream(seed, random::INIT, stream as u64);
-            let values: Vec<f32> = normal.sample_iter(&mut random).take(shape.iter().product()).collect();
-            Tensor::from_vec(values, shape, &Device::Cpu)?
-        };
-        weights.insert(name, tensor);
-    }
-    Ok(weights)
+    let tensor = |(stream, (name, shape)): (usize, (String, Vec<usize>))| {
+        if shape.len() == 1 {
+            return Ok((name, Tensor::ones(shape, DType::F32, &Device::Cpu)?));
+        }
+        let mut random = random::stream(seed, random::INIT, stream as u64);
+        let values: Vec<f32> = normal.sample_iter(&mut random).take(shape.iter().product()).collect();
+        Ok((name, Tensor::from_vec(values, shape, &Device::Cpu)?))
+    };
+    architecture.tensors().into_par_iter().enumerate().map(tensor).collect()
 }
 
 /// Write `tensors` to a safetensors file and bring it to the disk.

@@ -1,0 +1,405 @@
+//! `just train`, `just instruct` and `just export` on the sample; and runs that are killed, stopped, starved and split.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use crate::support::{self, arg, pipeline_ok, program};
+
+/// A corpus and a tokenizer of the Constitution, made once for all tests of this file.
+fn shared() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let make = || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path();
+        pipeline_ok(&["build", "--out", arg(&path.join("shards"))]);
+        let config = path.join("tokenizer.toml");
+        let text = format!(
+            "corpus = {:?}\noutput = {:?}\n[train]\nnum_pieces = 200\n[base]\nvocab_size = 3300\ncharacter_coverage = 0.99\n",
+            path.join("shards"),
+            path.join("tokenizer")
+        );
+        fs_err::write(&config, text).expect("written");
+        let output = program("vocab").args(["train", arg(&config)]).output().expect("vocab starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        folder
+    };
+    FOLDER.get_or_init(make).path()
+}
+
+/// A configuration of a model of a few thousand numbers, in `folder`, its run in `folder/run`.
+fn tiny(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
+    let mut text = format!(
+        r#"
+task = "pretrain"
+output = {:?}
+corpus = {:?}
+tokenizer = {:?}
+[model.new]
+hidden_size = 16
+intermediate_size = 24
+num_hidden_layers = 2
+num_attention_heads = 4
+num_key_value_heads = 2
+[data]
+seq_len = 48
+[train]
+rows = 4
+part_rows = 2
+steps = 14
+[optimizer]
+learning_rate = 1e-2
+warmup_steps = 3
+[checkpoint]
+every = 3
+keep = 2
+[evaluate]
+every = 5
+rows = 4
+"#,
+        folder.join("run"),
+        shared().join("shards"),
+        shared().join("tokenizer"),
+    );
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    let path = folder.join("config.toml");
+    fs_err::write(&path, text).expect("written");
+    path
+}
+
+fn trainer(arguments: &[&str]) -> (bool, String) {
+    let output = program("trainer").args(arguments).output().expect("the trainer starts");
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&printed).into_owned())
+}
+
+fn train_ok(arguments: &[&str]) -> String {
+    let (ok, printed) = trainer(&[&["train"], arguments].concat());
+    assert!(ok, "{printed}");
+    printed
+}
+
+/// What a run computed: the bits of loss, norm and validation by step, and of the last checkpoint's tensors.
+fn computed(run: &Path) -> (BTreeMap<u64, Vec<u64>>, BTreeMap<String, String>) {
+    let text = fs_err::read_to_string(run.join("metrics.jsonl")).expect("metrics");
+    let line = |line: &str| {
+        let step: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let number = |value: &serde_json::Value| value.as_f64().map_or(0, f64::to_bits);
+        let values =
+            [&step["loss"], &step["gradient_norm"], &step["learning_rate"], &step["validation"]["bits_per_byte"]];
+        (step["step"].as_u64().expect("a step"), values.map(number).to_vec())
+    };
+    let steps: BTreeMap<u64, Vec<u64>> = text.lines().map(line).collect();
+    assert_eq!(steps.len(), text.lines().count(), "each step once");
+    let last = *steps.keys().last().expect("a step");
+    (steps, support::hashes(&run.join(format!("checkpoints/step-{last:08}"))))
+}
+
+#[test]
+fn just_train_instruct_and_export_make_a_model_whose_loss_falls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = |name: &str, from: &str| {
+        let text = fs_err::read_to_string(support::root().join("trainer/configs").join(from)).expect("the default");
+        let text = text.replace("data/runs", arg(&folder.path().join("runs")));
+        let places = format!("corpus = {:?}\ntokenizer = {:?}\n", shared().join("shards"), shared().join("tokenizer"));
+        let path = folder.path().join(name);
+        fs_err::write(&path, text.replacen("output =", &format!("{places}output ="), 1)).expect("written");
+        path
+    };
+    let just = |arguments: &[&str]| {
+        let output = support::as_a_user("just").args(arguments).output().expect("just starts");
+        let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{printed}");
+        printed
+    };
+    let loss = |printed: &str| {
+        let line = printed.lines().find_map(|line| line.strip_prefix("loss ")).expect("a loss").trim();
+        let numbers: Vec<f64> = line.split([' ', '→']).filter_map(|word| word.parse().ok()).collect();
+        (numbers[0], numbers[1])
+    };
+    let (first, last) = loss(&just(&["train", arg(&here("smoke.toml", "smoke.toml"))]));
+    assert!(last < first - 0.8, "{first} → {last}");
+    let run = folder.path().join("runs/smoke");
+    just(&["export", arg(&run)]);
+    let card = fs_err::read_to_string(run.join("model/README.md")).expect("a card");
+    assert!(card.contains("It may state the law wrongly") && card.contains("SHA-256"), "{card}");
+    for name in ["config.json", "model.safetensors", "tokenizer.model", "tokenizer.json"] {
+        assert!(run.join("model").join(name).exists(), "{name}");
+    }
+    let page = fs_err::read_to_string(run.join("report.html")).expect("a page");
+    assert!(page.contains("validation, bits a byte") && !page.contains("http"));
+    let events = fs_err::read(run.join("tensorboard/events.out.tfevents.0000000000.lawlm")).expect("events");
+    assert_eq!(&events[..8], &24u64.to_le_bytes(), "the first record is the version");
+
+    let (first, last) = loss(&just(&["instruct", arg(&here("instruct.toml", "smoke-instruct.toml"))]));
+    assert!(last < first, "{first} → {last}");
+}
+
+#[test]
+fn killed_at_random_moments_and_resumed_computes_the_same_bits() {
+    let expected = tempfile::tempdir().expect("a folder");
+    let started = std::time::Instant::now();
+    train_ok(&[arg(&tiny(expected.path(), &[]))]);
+    let mut longest = u64::try_from(started.elapsed().as_micros()).expect("short");
+    let expected = computed(&expected.path().join("run"));
+
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut killed = 0;
+    while killed < 20 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = tiny(folder.path(), &[]);
+        // A run is killed up to three times before it is let through.
+        for _ in 0..3 {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let mut child = program("trainer")
+                .args(["train", arg(&config), "--resume"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("starts");
+            std::thread::sleep(Duration::from_micros((seed >> 11) % longest));
+            child.kill().expect("killed");
+            if child.wait().expect("waited").success() {
+                longest = (longest * 3 / 4).max(2_000);
+                break;
+            }
+            killed += 1;
+            longest = longest * 11 / 10;
+        }
+        train_ok(&[arg(&config), "--resume"]);
+        assert_eq!(computed(&folder.path().join("run")), expected);
+        let left = fs_err::read_dir(folder.path().join("run/checkpoints")).expect("listed");
+        let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
+        assert!(left.iter().all(|name| name.to_string_lossy().starts_with("step-")) && left.len() <= 3, "{left:?}");
+    }
+}
+
+#[test]
+fn a_signal_in_the_middle_writes_a_checkpoint_and_resuming_computes_the_same_bits() {
+    // Long steps of many parts, so that the signal comes inside one.
+    let changes = [
+        ("rows = 4\npart_rows = 2\nsteps = 14", "rows = 96\npart_rows = 1\nsteps = 6"),
+        ("every = 3\n", "every = 100\n"),
+    ];
+    let expected = tempfile::tempdir().expect("a folder");
+    train_ok(&[arg(&tiny(expected.path(), &changes))]);
+    let expected = computed(&expected.path().join("run"));
+    for signal in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = tiny(folder.path(), &changes);
+        let child = program("trainer")
+            .args(["train", arg(&config)])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        let lines = folder.path().join("run/metrics.jsonl");
+        let num_steps = || fs_err::read_to_string(&lines).map_or(0, |text| text.lines().count());
+        while num_steps() < 2 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        let output = child.wait_with_output().expect("waited");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && printed.contains("stopped; --resume goes on"), "{printed}");
+        train_ok(&[arg(&config), "--resume"]);
+        assert_eq!(computed(&folder.path().join("run")), expected);
+    }
+}
+
+#[test]
+fn a_full_disk_and_a_damaged_checkpoint_cost_the_steps_since_the_one_before() {
+    let expected = tempfile::tempdir().expect("a folder");
+    train_ok(&[arg(&tiny(expected.path(), &[]))]);
+    let expected = computed(&expected.path().join("run"));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    train_ok(&[arg(&tiny(folder.path(), &[("steps = 14", "steps = 14\nmax_skipped = 10")]))]);
+    let run = folder.path().join("run");
+    // The last checkpoint is cut short: the one before is gone on from.
+    let last = run.join("checkpoints/step-00000014/first.safetensors");
+    let bytes = fs_err::read(&last).expect("read");
+    fs_err::write(&last, &bytes[..bytes.len() / 2]).expect("written");
+    let config = tiny(folder.path(), &[]);
+    let printed = train_ok(&[arg(&config), "--resume"]);
+    assert!(printed.contains("left aside") && printed.contains("first.safetensors: damaged"), "{printed}");
+    assert_eq!(computed(&run), expected);
+
+    // No file may grow beyond 64 KiB: what a full disk is to a writer. What was there stays.
+    let folder = tempfile::tempdir().expect("a folder");
+    train_ok(&[arg(&tiny(folder.path(), &[("steps = 14", "steps = 3")]))]);
+    let config = tiny(folder.path(), &[]);
+    let run = folder.path().join("run");
+    let checkpoint = run.join("checkpoints/step-00000003");
+    let before = support::hashes(&checkpoint);
+    let limited = Command::new("bash")
+        .args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""])
+        .arg(program("trainer").get_program())
+        .args(["train", arg(&config), "--resume"])
+        .output()
+        .expect("bash starts");
+    let printed = String::from_utf8_lossy(&limited.stderr);
+    assert!(!limited.status.success() && printed.to_lowercase().contains("too large"), "{printed}");
+    assert_eq!(support::hashes(&checkpoint), before);
+    let printed = train_ok(&[arg(&config), "--resume"]);
+    assert!(printed.contains("14 of 14"), "{printed}");
+}
+
+#[test]
+fn two_ranks_compute_what_one_does() {
+    let one = tempfile::tempdir().expect("a folder");
+    train_ok(&[arg(&tiny(one.path(), &[]))]);
+    let two = tempfile::tempdir().expect("a folder");
+    let config = tiny(two.path(), &[]);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    let ranks: Vec<_> = (0..2)
+        .map(|rank: usize| {
+            program("trainer")
+                .args(["train", arg(&config)])
+                .envs([("RANK", rank.to_string()), ("WORLD_SIZE", "2".into()), ("MASTER_PORT", port.to_string())])
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("starts")
+        })
+        .collect();
+    for rank in ranks {
+        let output = rank.wait_with_output().expect("waited");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let losses = |run: &Path| -> Vec<f64> {
+        computed(&run.join("run"))
+            .0
+            .values()
+            .flat_map(|values| [f64::from_bits(values[0]), f64::from_bits(values[1])])
+            .collect()
+    };
+    let (one, two) = (losses(one.path()), losses(two.path()));
+    assert_eq!(one.len(), two.len());
+    for (a, b) in one.iter().zip(&two) {
+        assert!((a / b - 1.0).abs() < 1e-4, "{a} {b}");
+    }
+}
+
+#[test]
+fn adapters_are_trained_exported_and_gone_on_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = tiny(
+        folder.path(),
+        &[("[optimizer]", "[lora]\nrank = 2\nalpha = 8.0\nmodules_to_save = [\"lm_head\"]\n[optimizer]")],
+    );
+    train_ok(&[arg(&config)]);
+    let run = folder.path().join("run");
+    let (ok, printed) = trainer(&["export", arg(&run)]);
+    assert!(ok && printed.contains("adapter    "), "{printed}");
+    let adapter = fs_err::read_to_string(run.join("model/adapter/adapter_config.json")).expect("PEFT's configuration");
+    let adapter: serde_json::Value = serde_json::from_str(&adapter).expect("JSON");
+    assert_eq!((&adapter["r"], &adapter["lora_alpha"]), (&2.into(), &8.0.into()));
+
+    // The merged model starts where the adapter ended: its first loss is near the last one.
+    let next = tempfile::tempdir().expect("a folder");
+    let text = fs_err::read_to_string(tiny(next.path(), &[])).expect("read");
+    let (before, after) = text.split_once("[model.new]").expect("a model");
+    let after = after.split_once("[data]").expect("data").1;
+    let base = format!("{before}[model]\nbase = {:?}\n[data]{after}", run.join("model"));
+    let path = next.path().join("config.toml");
+    fs_err::write(&path, &base).expect("written");
+    train_ok(&[arg(&path)]);
+    let first = |run: &Path| f64::from_bits(computed(run).0[&1][0]);
+    assert!(first(&next.path().join("run")) < first(&run) - 0.2);
+
+    // An adapter on a model of another size is an error, not a model without it.
+    let adapted = base.replace("[data]", &format!("adapter = {:?}\n[data]", run.join("model/adapter")));
+    let smaller = run.join("model/config.json");
+    fs_err::write(&path, adapted.replace("/run\"", "/other\"")).expect("written");
+    train_ok(&[arg(&path)]);
+    let text = fs_err::read_to_string(&smaller).expect("read");
+    fs_err::write(&smaller, text.replace("\"num_attention_heads\": 4", "\"num_attention_heads\": 8")).expect("written");
+    let (ok, printed) = trainer(&["train", arg(&path), "--fresh"]);
+    assert!(!ok && printed.contains("config.json asks for") || printed.contains("the model asks for"), "{printed}");
+}
+
+#[test]
+fn what_cannot_be_trained_is_an_error_and_does_no_damage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = |changes: &[(&str, &str)], expected: &str| {
+        let (ok, printed) = trainer(&["train", arg(&tiny(folder.path(), changes))]);
+        assert!(!ok && printed.contains(expected), "{changes:?}: {printed}");
+        assert!(!folder.path().join("run/checkpoints").exists());
+    };
+    refused(&[("steps = 14", "steps = 14\ncolour = 1")], "unknown field `colour`");
+    refused(&[("rows = 4\npart", "rows = 0\npart")], "train.rows is 0");
+    refused(&[("[model.new]", "[model]\n[model.ne]")], "ne");
+    refused(
+        &[("seq_len = 48", "seq_len = 48\nweights = { novel = 1.0 }")],
+        "there is no kind `novel` in this corpus; it has",
+    );
+    refused(&[("/shards", "/absent")], "no index.json");
+    refused(&[("/tokenizer", "/absent")], "there is no tokenizer; run `just train-vocab`");
+    refused(&[("num_attention_heads = 4", "num_attention_heads = 3")], "num_attention_heads");
+    refused(&[("[optimizer]", "[lora]\ntargets = [\"x_proj\"]\n[optimizer]")], "lora.targets names `x_proj`");
+    refused(
+        &[("task = \"pretrain\"", "task = \"instruct\""), ("seq_len = 48", "seq_len = 4")],
+        "nothing to learn from",
+    );
+    refused(
+        &[
+            ("task = \"pretrain\"", "task = \"instruct\""),
+            ("seq_len = 48", "seq_len = 48\ntemplate = \"absent.jinja\""),
+        ],
+        "absent.jinja",
+    );
+
+    // A shard that was changed is found before it is read.
+    let shards = folder.path().join("shards");
+    let copied =
+        Command::new("cp").args(["-r", arg(&shared().join("shards")), arg(&shards)]).status().expect("cp runs");
+    assert!(copied.success());
+    let shard = support::hashes(&shards)
+        .into_keys()
+        .find(|name| name.contains("documents") && name.contains("train"))
+        .expect("a shard");
+    let mut bytes = fs_err::read(shards.join(&shard)).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs_err::write(shards.join(&shard), bytes).expect("written");
+    refused(&[(arg(&shared().join("shards")), arg(&shards))], "SHA-256");
+
+    // A run is not overwritten, and not gone on with on another corpus.
+    let config = tiny(folder.path(), &[]);
+    train_ok(&[arg(&config)]);
+    let before = support::hashes(&folder.path().join("run"));
+    let (ok, printed) = trainer(&["train", arg(&config)]);
+    assert!(!ok && printed.contains("holds a run"), "{printed}");
+    assert_eq!(support::hashes(&folder.path().join("run")), before);
+    let law = support::root().join("data-manifests/sample/statutes/宪法");
+    fs_err::remove_dir_all(&shards).expect("removed");
+    pipeline_ok(&["build", "--source", &format!("statute={}", law.display()), "--out", arg(&shards)]);
+    let other = tiny(folder.path(), &[(arg(&shared().join("shards")), arg(&shards)), ("steps = 14", "steps = 20")]);
+    let (ok, printed) = trainer(&["train", arg(&other), "--resume"]);
+    assert!(!ok && printed.contains("another corpus or tokenizer"), "{printed}");
+    let (ok, printed) = trainer(&["export", arg(&folder.path().join("absent"))]);
+    assert!(!ok && printed.contains("config.json"), "{printed}");
+}
+
+#[test]
+fn a_plan_and_the_data_are_shown_without_starting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config =
+        tiny(folder.path(), &[("task = \"pretrain\"", "task = \"instruct\""), ("seq_len = 48", "seq_len = 256")]);
+    let (ok, plan) = trainer(&["plan", arg(&config)]);
+    assert!(ok && plan.contains("memory, about") && plan.contains("steps"), "{plan}");
+    let (ok, data) = trainer(&["data", arg(&config), "--rows", "3"]);
+    assert!(ok && data.contains("tokens that are learned") && data.contains("### 回答:\n«"), "{data}");
+    assert!(!folder.path().join("run").exists());
+}
