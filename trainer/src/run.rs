@@ -24,7 +24,7 @@ use crate::{
         stream::{Plan, Source, State, Stream},
     },
     engine::{Engine, Loss, reference::Reference},
-    group::{Group, Place, Single, Tcp},
+    group::{self, Group, Place},
     metrics::{self, Metrics, StepMetrics, Validation, page},
     model::{
         Architecture,
@@ -68,7 +68,7 @@ pub struct Start {
 pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> {
     let place = Place::from_environment(|name| std::env::var(name).ok())?;
     let device = device(place.local_rank)?;
-    let mut group: Box<dyn Group> = if place.world > 1 { Box::new(Tcp::join(place)?) } else { Box::new(Single) };
+    let mut group = group::join(place, &device)?;
     let is_first = group.rank() == 0;
     let run = &config.output;
     let checkpoint = match (checkpoint::steps(run)?.is_empty(), resume) {
@@ -191,7 +191,7 @@ pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome
                 num_tokens: progress.num_tokens,
                 tokens_per_s,
                 peak_share: cost.peak_share(tokens_per_s / group.world() as f64),
-                memory_bytes: metrics::process_memory(),
+                memory_bytes: metrics::memory(),
                 validation: measured,
             })?;
         }

@@ -103,3 +103,32 @@ fn an_adapter_that_does_not_fit_names_its_tensor() {
     let shape = Lora::read(&fixture("adapter"), &architecture).unwrap_err().to_string();
     assert!(shape.contains("the model asks for [3, 48]"), "{shape}");
 }
+
+/// Models and an adapter of ours, with logits, for `fixture/check.py` to load with transformers and peft.
+#[test]
+#[ignore = "writes to the folder CHECK for fixture/check.py"]
+fn writes_what_transformers_and_peft_load() {
+    let folder = std::path::PathBuf::from(std::env::var_os("CHECK").expect("CHECK names a folder"));
+    let texts = tokens(&record()["tokens"]);
+    let last = |engine: &mut dyn Engine| flat(&engine.logits(&texts[0]).unwrap().i(18).unwrap());
+    let mut logits = serde_json::Map::new();
+    for name in ["model", "llama3", "linear"] {
+        let (architecture, weights) = model(name);
+        weights::write_folder(&folder.join(name), &architecture, &weights).unwrap();
+        logits.insert(name.into(), last(&mut engine((architecture, weights), None, DType::F32)).into());
+    }
+    let (architecture, weights) = model("model");
+    let modules = ["embed_tokens", "lm_head"].map(str::to_owned).into();
+    let lora = Lora { rank: 2, dropout: 0.0, rank_stabilized: true, modules_to_save: modules, ..Lora::default() };
+    let fresh = lora.fresh(&architecture, 5).unwrap();
+    let mut adapted = engine((architecture.clone(), weights), Some((lora.clone(), fresh)), DType::F32);
+    for number in 0..5 {
+        let loss = adapted.forward_backward(&rows(&texts), number, 0).unwrap();
+        let optimizer = Optimizer { learning_rate: 3e-2, ..Optimizer::default() };
+        adapted.update(loss.num_targets, &optimizer.step(number, 5), &mut Single).unwrap();
+    }
+    lora.write(&folder.join("adapter"), Some("model"), &adapted.save().unwrap().trained).unwrap();
+    logits.insert("adapter".into(), last(&mut adapted).into());
+    logits.insert("tokens".into(), serde_json::json!(texts[0]));
+    fs_err::write(folder.join("logits.json"), serde_json::Value::from(logits).to_string()).unwrap();
+}

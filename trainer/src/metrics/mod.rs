@@ -162,8 +162,15 @@ pub fn read(path: &Path) -> Result<Vec<StepMetrics>> {
     whole.lines().enumerate().map(line).collect()
 }
 
-/// The memory of this process, in bytes; 0 where the system does not tell.
-pub fn process_memory() -> u64 {
+/// The memory that is in use, in bytes: the card's where there is one, else this process's; 0 where nothing tells.
+pub fn memory() -> u64 {
+    #[cfg(feature = "cuda")]
+    {
+        use candle_core::cuda_backend::cudarc::driver::result::mem_get_info;
+        if let Ok((free, total)) = mem_get_info() {
+            return (total - free) as u64;
+        }
+    }
     let pages = fs_err::read_to_string("/proc/self/statm").ok();
     let resident =
         pages.as_deref().and_then(|pages| pages.split(' ').nth(1)).and_then(|pages| pages.parse::<u64>().ok());

@@ -72,7 +72,7 @@ pub struct RopeScaling {
     pub high_freq_factor: Option<f64>,
     /// `llama3`: the original length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub original_max_position_embeddings: Option<f64>,
+    pub original_max_position_embeddings: Option<u64>,
 }
 
 fn default_positions() -> usize {
@@ -154,9 +154,8 @@ impl Architecture {
             let known = match scaling.rope_type.as_str() {
                 "linear" | "default" => true,
                 "llama3" => {
-                    [scaling.low_freq_factor, scaling.high_freq_factor, scaling.original_max_position_embeddings]
-                        .iter()
-                        .all(Option::is_some)
+                    let factors = [scaling.low_freq_factor, scaling.high_freq_factor];
+                    factors.iter().all(Option::is_some) && scaling.original_max_position_embeddings.is_some()
                 }
                 _ => false,
             };
@@ -244,7 +243,7 @@ impl Architecture {
         let stretch = |frequency: f64| match scaling.rope_type.as_str() {
             "linear" => frequency / scaling.factor,
             "llama3" => {
-                let original = scaling.original_max_position_embeddings.unwrap_or(8192.0);
+                let original = scaling.original_max_position_embeddings.unwrap_or(8192) as f64;
                 let (low, high) = (scaling.low_freq_factor.unwrap_or(1.0), scaling.high_freq_factor.unwrap_or(4.0));
                 let wavelength = std::f64::consts::TAU / frequency;
                 let share = ((original / wavelength - low) / (high - low)).clamp(0.0, 1.0);

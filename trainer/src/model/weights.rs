@@ -143,10 +143,11 @@ pub fn random(architecture: &Architecture, seed: u64) -> Result<Weights> {
 pub fn write_file(path: &Path, tensors: &Weights) -> Result<()> {
     let views: Vec<(&str, &Tensor)> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    // Created here, so that it has the permissions of any other new file.
-    drop(fs_err::File::create(path)?);
+    // The library makes files that only their owner reads; ours are as readable as any other new file.
+    let permissions = fs_err::File::create(path)?.metadata()?.permissions();
     safetensors::serialize_to_file(views, Some(metadata), path)
         .map_err(|e| Error::invalid(path.display(), e.to_string()))?;
+    fs_err::set_permissions(path, permissions)?;
     Ok(fs_err::File::open(path)?.sync_all()?)
 }
 

@@ -1,4 +1,4 @@
-//! Defines the ranks that train one model together, each on its share of every batch.
+//! Ranks over TCP.
 
 use std::{
     io::{Read, Write},
@@ -8,83 +8,12 @@ use std::{
 
 use candle_core::{DType, Tensor};
 
+use super::{Group, Place};
 use crate::{Error, Result};
-
-/// The ranks of a run.
-pub trait Group {
-    /// This process, from 0.
-    fn rank(&self) -> usize;
-
-    /// All processes.
-    fn world(&self) -> usize;
-
-    /// The sum of a tensor in f32 over all ranks, which call this in the same order.
-    ///
-    /// # Errors
-    /// A rank that is gone.
-    fn sum(&mut self, tensor: &Tensor) -> Result<Tensor>;
-}
-
-/// One process.
-pub struct Single;
-
-impl Group for Single {
-    fn rank(&self) -> usize {
-        0
-    }
-
-    fn world(&self) -> usize {
-        1
-    }
-
-    fn sum(&mut self, tensor: &Tensor) -> Result<Tensor> {
-        Ok(tensor.clone())
-    }
-}
-
-/// Where this process stands, as torchrun, Slurm and mpirun say it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// This process, from 0.
-    pub rank: usize,
-    /// All processes.
-    pub world: usize,
-    /// This process among those of its machine: the number of its GPU.
-    pub local_rank: usize,
-    /// Where rank 0 listens.
-    pub master: (String, u16),
-}
-
-impl Place {
-    /// Read a place from environment variables; a single process where there are none.
-    ///
-    /// # Errors
-    /// A variable that is not a number, or a rank outside its world.
-    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let number = |names: &[&str]| -> Result<Option<usize>> {
-            let found = names.iter().find_map(|name| variable(name).map(|value| (*name, value)));
-            found
-                .map(|(name, value)| {
-                    value.parse().map_err(|_| Error::invalid(name, format!("`{value}` is not a number")))
-                })
-                .transpose()
-        };
-        let rank = number(&["RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"])?.unwrap_or(0);
-        let world = number(&["WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"])?.unwrap_or(1);
-        let local_rank = number(&["LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"])?.unwrap_or(0);
-        if rank >= world {
-            return Err(Error::invalid("RANK", format!("it is {rank}, and WORLD_SIZE is {world}")));
-        }
-        let address = variable("MASTER_ADDR").or_else(|| variable("SLURM_LAUNCH_NODE_IPADDR"));
-        let port = number(&["MASTER_PORT"])?.unwrap_or(29_500);
-        let port = u16::try_from(port).map_err(|_| Error::invalid("MASTER_PORT", format!("{port} is no port")))?;
-        Ok(Self { rank, world, local_rank, master: (address.unwrap_or_else(|| "127.0.0.1".into()), port) })
-    }
-}
 
 /// Ranks that meet at rank 0 over TCP: for CPUs and tests. Rank 0 adds up in the order of the ranks, so that the
 /// sums are the same bits everywhere and every time.
-pub struct Tcp {
+pub(super) struct Tcp {
     place: Place,
     /// Of rank 0: the others in order. Of another: rank 0.
     peers: Vec<TcpStream>,
@@ -98,7 +27,7 @@ impl Tcp {
     ///
     /// # Errors
     /// Ranks that do not come in time.
-    pub fn join(place: Place) -> Result<Self> {
+    pub(super) fn join(place: Place) -> Result<Self> {
         let address = (place.master.0.as_str(), place.master.1);
         let peers = if place.rank == 0 {
             let listener = TcpListener::bind(address)?;
@@ -128,6 +57,17 @@ impl Tcp {
         };
         peers.iter().try_for_each(|peer| peer.set_nodelay(true))?;
         Ok(Self { place, peers })
+    }
+}
+
+#[cfg(feature = "nccl")]
+impl Tcp {
+    /// Give what rank 0 has to all.
+    pub(super) fn broadcast(&mut self, bytes: &mut [u8]) -> Result<()> {
+        if self.place.rank == 0 {
+            return Ok(self.peers.iter_mut().try_for_each(|peer| peer.write_all(bytes))?);
+        }
+        Ok(self.peers.iter_mut().try_for_each(|peer| peer.read_exact(bytes))?)
     }
 }
 
@@ -175,26 +115,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_read_as_launchers_say_them() {
-        let place = |pairs: &[(&str, &str)]| {
-            Place::from_environment(|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
-        };
-        let torchrun =
-            [("RANK", "3"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1"), ("MASTER_ADDR", "node"), ("MASTER_PORT", "1234")];
-        let expected = Place { rank: 3, world: 8, local_rank: 1, master: ("node".into(), 1234) };
-        assert_eq!(place(&torchrun).unwrap(), expected);
-        let slurm = [("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2"), ("SLURM_LOCALID", "1")];
-        assert_eq!(place(&slurm).unwrap().rank, 1);
-        assert_eq!(place(&[]).unwrap().world, 1);
-        assert!(place(&[("RANK", "2"), ("WORLD_SIZE", "2")]).unwrap_err().to_string().contains("WORLD_SIZE is 2"));
-        assert!(place(&[("RANK", "two")]).unwrap_err().to_string().contains("not a number"));
-    }
-
-    #[test]
     fn ranks_get_the_same_sums() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let run = move |rank: usize| {
-            let place = Place { rank, world: 3, local_rank: rank, master: ("127.0.0.1".into(), port) };
+            let place =
+                Place { rank, world: 3, local_rank: rank, master: ("127.0.0.1".into(), port), is_launched: true };
             let mut group = Tcp::join(place).unwrap();
             let values = Tensor::new(&[[rank as f32, 0.1], [1.0, -1e-7 * rank as f32]], &Device::Cpu).unwrap();
             group.sum(&values).unwrap().to_vec2::<f32>().unwrap()
