@@ -360,6 +360,26 @@ fn what_cannot_be_trained_is_an_error_and_does_no_damage() {
         "absent.jinja",
     );
 
+    // The fixture's model has 101 rows, and the map of this tokenizer means another base.
+    let base = support::root().join("trainer/tests/fixture/model");
+    let text = fs_err::read_to_string(tiny(folder.path(), &[])).expect("read");
+    let (before, after) = text.split_once("[model.new]").expect("a model");
+    let after = after.split_once("[data]").expect("data").1;
+    let other = folder.path().join("other.toml");
+    fs_err::write(&other, format!("{before}[model]\nbase = {base:?}\n[data]{after}")).expect("written");
+    let (ok, printed) = trainer(&["train", arg(&other)]);
+    assert!(!ok && printed.contains("the model has 101 rows"), "{printed}");
+
+    // A step that blows up is skipped, and what came in is written down when it does not end.
+    let (ok, printed) = trainer(&[
+        "train",
+        arg(&tiny(folder.path(), &[("1e-2", "1e30"), ("steps = 14", "steps = 14\nmax_skipped = 2")])),
+    ]);
+    assert!(!ok && printed.contains("3 steps in a row had no finite gradient"), "{printed}");
+    let batch = fs_err::read_to_string(folder.path().join("run/not-finite.json")).expect("the batch");
+    assert!(batch.contains("\"tokens\":["));
+    fs_err::remove_dir_all(folder.path().join("run")).expect("removed");
+
     // A shard that was changed is found before it is read.
     let shards = folder.path().join("shards");
     let copied =
@@ -390,6 +410,50 @@ fn what_cannot_be_trained_is_an_error_and_does_no_damage() {
     assert!(!ok && printed.contains("another corpus or tokenizer"), "{printed}");
     let (ok, printed) = trainer(&["export", arg(&folder.path().join("absent"))]);
     assert!(!ok && printed.contains("config.json"), "{printed}");
+}
+
+#[test]
+fn every_preset_can_be_read() {
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(support::root().join("trainer/configs")).expect("listed") {
+        let path = entry.expect("an entry").path();
+        // Their bases are not here: the plan stops there, after the configuration was read and checked.
+        let (ok, printed) = trainer(&["plan", arg(&path)]);
+        assert!(ok || !printed.contains(arg(&path)), "{printed}");
+        names.push(path.file_stem().expect("a name").to_string_lossy().into_owned());
+    }
+    for name in [
+        "smoke",
+        "cpt-7b-lora-1xh100",
+        "cpt-7b-full-1xh100",
+        "sft-7b-lora-1xh100",
+        "lawgpt-pretrain",
+        "lawgpt-instruct",
+    ] {
+        assert!(names.iter().any(|known| known == name), "{name}");
+    }
+}
+
+#[test]
+fn lawgpt_s_own_records_are_tuned_on() {
+    let examples = support::root().join("../shared/data/instructions/lawgpt_examples");
+    if !examples.exists() {
+        eprintln!("SKIPPED: {} is not here", examples.display());
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let shards = folder.path().join("shards");
+    pipeline_ok(&["build", "--source", &format!("instruction={}", examples.display()), "--out", arg(&shards)]);
+    let config = tiny(
+        folder.path(),
+        &[
+            ("task = \"pretrain\"", "task = \"instruct\""),
+            (arg(&shared().join("shards")), arg(&shards)),
+            ("seq_len = 48", "seq_len = 512"),
+        ],
+    );
+    let (ok, printed) = trainer(&["data", arg(&config), "--rows", "9"]);
+    assert!(ok && printed.contains("### 问题:"), "{printed}");
 }
 
 #[test]

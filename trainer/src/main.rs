@@ -96,6 +96,13 @@ fn train(config: &Path, resume: bool, fresh: bool) -> Result<()> {
             validation.nats_per_token, validation.bits_per_byte
         );
     }
+    let counts = outcome.counts;
+    if counts.cut + counts.too_long + counts.nothing > 0 {
+        println!(
+            "records    {} of {} answers cut at the end of a row, {} left out: the prompt fills a row, {}: nothing to learn",
+            counts.cut, counts.texts, counts.too_long, counts.nothing
+        );
+    }
     if outcome.step < outcome.num_steps {
         println!("stopped; --resume goes on");
     }

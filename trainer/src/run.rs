@@ -21,7 +21,7 @@ use crate::{
         batch::Batch,
         chat::Template,
         loader::Loader,
-        stream::{Plan, Source, State, Stream},
+        stream::{Counts, Plan, Source, State, Stream},
     },
     engine::{Engine, Loss, reference::Reference},
     group::{self, Group, Place},
@@ -49,6 +49,8 @@ pub struct Outcome {
     pub losses: Option<(f64, f64)>,
     /// The last measurement.
     pub validation: Option<Validation>,
+    /// What was read.
+    pub counts: Counts,
 }
 
 /// A model to start from.
@@ -213,7 +215,8 @@ pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome
     if let Some(metrics) = &metrics {
         metrics.finish();
     }
-    Ok(Outcome { step: progress.step, num_steps: progress.num_steps, losses, validation })
+    let counts = progress.data.map(|data| data.counts).unwrap_or_default();
+    Ok(Outcome { step: progress.step, num_steps: progress.num_steps, losses, validation, counts })
 }
 
 fn is_measured(config: &Config, progress: &Progress) -> bool {

@@ -121,7 +121,7 @@ fn writes_what_transformers_and_peft_load() {
     let modules = ["embed_tokens", "lm_head"].map(str::to_owned).into();
     let lora = Lora { rank: 2, dropout: 0.0, rank_stabilized: true, modules_to_save: modules, ..Lora::default() };
     let fresh = lora.fresh(&architecture, 5).unwrap();
-    let mut adapted = engine((architecture.clone(), weights), Some((lora.clone(), fresh)), DType::F32);
+    let mut adapted = engine((architecture, weights), Some((lora.clone(), fresh)), DType::F32);
     for number in 0..5 {
         let loss = adapted.forward_backward(&rows(&texts), number, 0).unwrap();
         let optimizer = Optimizer { learning_rate: 3e-2, ..Optimizer::default() };
