@@ -57,6 +57,10 @@ bench-pipeline statutes *arguments: _build
 bench-vocab *arguments:
     cargo run --release --quiet --manifest-path vocab/benches/peers/Cargo.toml -- {{arguments}}
 
+# Time the trainer's data path on a configuration beside datasets and tokenizers (PEER_PYTHON).
+bench-data config: _build
+    "${PEER_PYTHON:-python3}" trainer/benches/data.py "{{trainer}}" "{{config}}"
+
 # The JSON Schema of a manifest, beside the manifests.
 manifest-schema: _build
     "{{pipeline}}" manifest-schema > data-manifests/manifest.schema.json

@@ -36,21 +36,23 @@ impl Text {
 ///
 /// Best fit keeps texts whole where a plain cut would not (Ding et al., "Fewer truncations improve language
 /// modeling", 2024): a text goes into the open row that it fills best, and the fullest row is closed when none has room.
+/// At the very end, where nothing more comes to fill the open rows, texts that may be cut are cut to fill them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packer {
     seq_len: usize,
     packing: Packing,
+    may_cut: bool,
     /// The rows that are not full yet.
     open: Vec<Row>,
 }
 
 /// Open rows: more fill better and hold texts back longer.
-const MAX_OPEN: usize = 128;
+const MAX_OPEN: usize = 256;
 
 impl Packer {
-    /// A packer for rows of `seq_len` tokens.
-    pub fn new(seq_len: usize, packing: Packing) -> Self {
-        Self { seq_len, packing, open: Vec::new() }
+    /// A packer for rows of `seq_len` tokens; `may_cut` says that part of a text is worth as much as a whole one.
+    pub fn new(seq_len: usize, packing: Packing, may_cut: bool) -> Self {
+        Self { seq_len, packing, may_cut, open: Vec::new() }
     }
 
     /// Take in a text; the rows that it closes.
@@ -115,11 +117,33 @@ impl Packer {
         row
     }
 
-    /// Close what is open, fullest first.
+    /// Close what is open: cut to fill rows where texts may be cut, else fullest first.
     pub fn finish(&mut self) -> Vec<Row> {
         let mut closed = Vec::new();
+        if self.may_cut && self.packing == Packing::Texts {
+            let left = std::mem::take(&mut self.open);
+            for row in left {
+                let mut from = 0;
+                for text in row.texts.chunk_by(|a, b| a == b) {
+                    let to = from + text.len();
+                    closed.extend(self.cut_in(&row.tokens[from..to], &row.targets[from..to]));
+                    from = to;
+                }
+            }
+        }
         while !self.open.is_empty() {
             closed.push(self.close_fullest());
+        }
+        closed
+    }
+
+    /// Put a text into the one open row and, what does not fit, into the next.
+    fn cut_in(&mut self, tokens: &[u32], targets: &[u32]) -> Option<Row> {
+        let room = self.open.first().map_or(self.seq_len, |row| self.seq_len - row.tokens.len());
+        let fits = room.min(tokens.len());
+        let closed = self.place(&tokens[..fits], &targets[..fits]);
+        if fits < tokens.len() {
+            self.place(&tokens[fits..], &targets[fits..]);
         }
         closed
     }
@@ -158,8 +182,8 @@ mod tests {
         lengths.iter().map(text).collect()
     }
 
-    fn packed(lengths: &[usize], seq_len: usize, packing: Packing) -> Vec<Row> {
-        let mut packer = Packer::new(seq_len, packing);
+    fn packed(lengths: &[usize], seq_len: usize, packing: Packing, may_cut: bool) -> Vec<Row> {
+        let mut packer = Packer::new(seq_len, packing, may_cut);
         let mut rows: Vec<Row> = texts(lengths).iter().flat_map(|text| packer.push(text)).collect();
         rows.extend(packer.finish());
         rows
@@ -167,8 +191,13 @@ mod tests {
 
     #[test]
     fn every_token_is_in_one_row_and_learns_the_next_of_its_text() {
-        let lengths = [5, 3, 17, 1, 8, 2, 9, 4, 6];
-        let rows = packed(&lengths, 8, Packing::Texts);
+        for may_cut in [false, true] {
+            check_rows(&[5, 3, 17, 1, 8, 2, 9, 4, 6], may_cut);
+        }
+    }
+
+    fn check_rows(lengths: &[usize], may_cut: bool) {
+        let rows = packed(lengths, 8, Packing::Texts, may_cut);
         let (mut seen, mut learned) = (Vec::new(), 0);
         for row in &rows {
             assert!([&row.targets, &row.positions, &row.texts].iter().all(|column| column.len() == 8));
@@ -185,21 +214,30 @@ mod tests {
             }
         }
         seen.sort_unstable();
-        let all: Vec<u32> = texts(&lengths).into_iter().flat_map(|text| text.tokens).collect();
+        let all: Vec<u32> = texts(lengths).into_iter().flat_map(|text| text.tokens).collect();
         assert_eq!(seen, all);
         assert_eq!(learned, lengths.iter().sum::<usize>() - lengths.len());
     }
 
     #[test]
     fn texts_that_fit_each_other_share_a_row() {
-        let rows = packed(&[5, 6, 3, 2], 8, Packing::Texts);
+        let rows = packed(&[5, 6, 3, 2], 8, Packing::Texts, false);
         assert_eq!(rows.len(), 2);
         assert!(rows.iter().all(|row| row.tokens.iter().all(|token| *token != 0)));
     }
 
     #[test]
+    fn at_the_end_texts_that_may_be_cut_fill_all_rows_but_the_last() {
+        let lengths = [5, 6, 5, 6, 5, 6];
+        let filling =
+            |may_cut| packed(&lengths, 8, Packing::Texts, may_cut).iter().map(Row::filling).collect::<Vec<_>>();
+        assert_eq!(filling(false), [2, 2, 2, 3, 3, 3]);
+        assert_eq!(filling(true), [0, 0, 0, 0, 7]);
+    }
+
+    #[test]
     fn concatenated_rows_have_no_borders() {
-        let rows = packed(&[5, 6, 5], 8, Packing::Concatenate);
+        let rows = packed(&[5, 6, 5], 8, Packing::Concatenate, false);
         assert_eq!(rows.len(), 2);
         assert!(rows.iter().all(|row| row.texts.iter().all(|text| *text == 0)));
         assert_eq!(rows[0].positions, (0..8).collect::<Vec<u32>>());

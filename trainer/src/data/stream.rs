@@ -160,7 +160,7 @@ impl Stream {
             block: 0,
             text: 0,
             rows: 0,
-            packer: Packer::new(plan.seq_len, plan.packing),
+            packer: Packer::new(plan.seq_len, plan.packing, matches!(source, Source::Documents)),
             closed: Vec::new(),
             counts: Counts::default(),
         };

@@ -341,7 +341,7 @@ impl Engine for Reference {
 
     fn logits(&mut self, tokens: &[u32]) -> Result<Tensor> {
         let text = crate::data::pack::Text::plain(tokens.to_vec());
-        let mut packer = crate::data::pack::Packer::new(tokens.len(), Default::default());
+        let mut packer = crate::data::pack::Packer::new(tokens.len(), Default::default(), false);
         let input = self.input(&Batch { rows: packer.push(&text) }, None)?;
         let last = self.forward(&input)?.pop().ok_or_else(|| Error::invalid("model", "it has no blocks"))?;
         let normed = self.norm(&last.i(0)?, LAST_NORM)?;

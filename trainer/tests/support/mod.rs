@@ -40,13 +40,14 @@ pub fn numbers(value: &serde_json::Value) -> Vec<f64> {
 
 /// Each text in a row of its own, as long as it is.
 pub fn rows(texts: &[Vec<u32>]) -> Batch {
-    let row = |text: &Vec<u32>| Packer::new(text.len(), Packing::Texts).push(&Text::plain(text.clone())).remove(0);
+    let row =
+        |text: &Vec<u32>| Packer::new(text.len(), Packing::Texts, false).push(&Text::plain(text.clone())).remove(0);
     Batch { rows: texts.iter().map(row).collect() }
 }
 
 /// Texts in as few rows as they need.
 pub fn packed(texts: &[Vec<u32>], seq_len: usize) -> Batch {
-    let mut packer = Packer::new(seq_len, Packing::Texts);
+    let mut packer = Packer::new(seq_len, Packing::Texts, false);
     let mut rows: Vec<Row> = texts.iter().flat_map(|text| packer.push(&Text::plain(text.clone()))).collect();
     rows.extend(packer.finish());
     Batch { rows }
