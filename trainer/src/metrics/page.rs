@@ -23,7 +23,7 @@ pub fn render(config: &Config, steps: &[StepMetrics], cost: &Cost) -> Result<Str
         ("validation, bits a byte", column(|step| step.validation.map(|v| v.bits_per_byte))),
         ("gradient norm", column(|step| step.gradient_norm)),
         ("learning rate", column(|step| Some(step.learning_rate))),
-        ("tokens a second", column(|step| Some(step.tokens_per_s))),
+        (RATE, column(|step| Some(step.tokens_per_s))),
     ];
     let curves: Vec<_> =
         curves.iter().filter(|(_, points)| !points.is_empty()).map(|(name, points)| curve(name, points)).collect();
@@ -32,6 +32,9 @@ pub fn render(config: &Config, steps: &[StepMetrics], cost: &Cost) -> Result<Str
     let page = environment.get_template("page.html")?;
     Ok(page.render(context! { config, config_text, curves, num_skipped, last => steps.last(), plan => cost.table(Some(steps.len() as u64)) })?)
 }
+
+/// The curve that starts at 0.
+const RATE: &str = "tokens a second";
 
 /// Width and height of a curve.
 const SIZE: (f64, f64) = (640.0, 180.0);
@@ -42,13 +45,18 @@ fn curve(name: &str, points: &[(f64, f64)]) -> minijinja::Value {
         (values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max))
     };
     let ((left, right), (low, high)) = (range(|p| p.0), range(|p| p.1));
+    // A rate is read against nothing at all, a loss against where it was.
+    let low = if name == RATE { 0.0 } else { low };
     let scale = |value: f64, from: f64, to: f64| if to > from { (value - from) / (to - from) } else { 0.5 };
     let point = |(x, y): &(f64, f64)| {
         format!("{:.1},{:.1}", SIZE.0 * scale(*x, left, right), SIZE.1 * (1.0 - scale(*y, low, high)))
     };
     let path: Vec<String> = points.iter().map(point).collect();
-    let shown =
-        |value: f64| if value != 0.0 && value.abs() < 0.01 { format!("{value:.2e}") } else { format!("{value:.4}") };
+    let shown = |value: f64| match value.abs() {
+        size if size >= 1000.0 => format!("{value:.0}"),
+        size if size == 0.0 || size >= 0.01 => format!("{value:.4}"),
+        _ => format!("{value:.2e}"),
+    };
     let (first, last) = (points.first().map_or(0.0, |p| p.1), points.last().map_or(0.0, |p| p.1));
     context! { name, path => path.join(" "), low => shown(low), high => shown(high), left, right, first => shown(first), last => shown(last), dots => points.len() < 30, points => path }
 }
