@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{D, DType, Device, IndexOp, Tensor, Var, backprop::GradStore};
 use rand::RngExt;
+use rayon::prelude::*;
 
 use super::{Engine, Loss, Saved, Updated};
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
     optimizer::{Step, Trained},
     random,
 };
+
+/// Numbers whose dropout comes from one stream; many streams are drawn at a time.
+const DROPOUT_CHUNK: usize = 1 << 16;
 
 /// Rows of logits that are computed at a time.
 const LOSS_ROWS: usize = 1024;
@@ -176,10 +180,15 @@ impl Reference {
     fn drop(&self, x: &Tensor, name: &str, share: f64, input: &Input) -> Result<Tensor> {
         let Some((step, part)) = input.dropout.filter(|_| share > 0.0) else { return Ok(x.clone()) };
         let place = name.bytes().fold(part, |hash, byte| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));
-        let mut random = random::stream(self.seed ^ step.wrapping_mul(0x2545_f491_4f6c_dd1d), random::DROPOUT, place);
-        let scale = (1.0 / (1.0 - share)) as f32;
-        let mask: Vec<f32> = (0..x.elem_count()).map(|_| if random.random_bool(share) { 0.0 } else { scale }).collect();
-        Ok((x * Tensor::from_vec(mask, x.shape(), &self.device)?.to_dtype(self.dtype)?)?)
+        let seed = self.seed ^ step.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        let dropped = (share * 65536.0) as u16;
+        let mut mask = vec![0u8; x.elem_count()];
+        mask.par_chunks_mut(DROPOUT_CHUNK).enumerate().for_each(|(chunk, mask)| {
+            let mut random = random::stream(seed ^ place, random::DROPOUT, chunk as u64);
+            mask.iter_mut().for_each(|kept| *kept = u8::from(random.random::<u16>() >= dropped));
+        });
+        let mask = Tensor::from_vec(mask, x.shape(), &self.device)?.to_dtype(self.dtype)?;
+        Ok(((x * mask)? / (1.0 - f64::from(dropped) / 65536.0))?)
     }
 
     /// Root-mean-square norm, computed in f32. x: (…, hidden).

@@ -1,0 +1,135 @@
+//! The order of the data: decided by the seed, taken up again anywhere, the same for any number of ranks.
+
+mod support;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use corpus_format::{Corpus, legal::Split};
+use trainer::data::{
+    batch::{Batch, Row},
+    loader::Loader,
+    pack::Packing,
+    stream::{Plan, Source, State, Stream},
+};
+use vocab::{
+    Tokenizer,
+    spm::{
+        model::Algorithm,
+        train::{Options, train},
+    },
+};
+
+const LAW: &str = include_str!("../../data-manifests/sample/statutes/宪法/宪法.md");
+
+/// The corpus that is kept for every version of the schema.
+fn corpus() -> Corpus {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo");
+    let folder = Path::new(&package).join("../pipeline/format/tests/compat");
+    Corpus::open(folder.join(format!("v{}", corpus_format::SCHEMA_VERSION))).expect("a corpus")
+}
+
+fn tokenizer() -> Arc<Tokenizer> {
+    let options = Options { algorithm: Algorithm::Bpe, vocab_size: 1800, character_coverage: 0.999, more: Vec::new() };
+    let model = train(LAW.lines().filter(|line| !line.is_empty()), &options).expect("trained");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs_err::write(folder.path().join("tokenizer.model"), model.to_bytes()).expect("written");
+    Arc::new(Tokenizer::open(folder.path()).expect("opened"))
+}
+
+fn plan(seed: u64, epochs: u64) -> Plan {
+    let weights = BTreeMap::new();
+    Plan { seq_len: 64, packing: Packing::Texts, weights, seed, epochs: Some(epochs), block: 2 }
+}
+
+fn stream(tokenizer: &Arc<Tokenizer>, plan: Plan, state: Option<State>) -> Stream {
+    Stream::open(&corpus(), Split::Train, Source::Documents, tokenizer.clone(), plan, state).expect("a stream")
+}
+
+fn rows(mut stream: Stream) -> Vec<Row> {
+    std::iter::from_fn(|| stream.next_row().expect("a row")).collect()
+}
+
+/// How often each token stands in rows.
+fn counted(rows: &[Row]) -> BTreeMap<u32, usize> {
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        let text = &row.tokens[..row.tokens.len() - row.filling()];
+        text.iter().for_each(|token| *counts.entry(*token).or_default() += 1);
+    }
+    counts
+}
+
+#[test]
+fn the_seed_decides_the_order_and_every_epoch_has_its_own() {
+    let tokenizer = tokenizer();
+    let once = rows(stream(&tokenizer, plan(1, 1), None));
+    assert!(once.len() > 20, "{}", once.len());
+    assert_eq!(once, rows(stream(&tokenizer, plan(1, 1), None)));
+    let other = rows(stream(&tokenizer, plan(2, 1), None));
+    assert_ne!(once, other);
+    assert_eq!(counted(&once), counted(&other), "the same texts in another order");
+    let twice = rows(stream(&tokenizer, plan(1, 2), None));
+    let doubled: BTreeMap<u32, usize> = counted(&once).into_iter().map(|(token, count)| (token, 2 * count)).collect();
+    assert_eq!(counted(&twice), doubled);
+}
+
+#[test]
+fn weights_repeat_and_leave_out_kinds() {
+    let tokenizer = tokenizer();
+    let with = |pairs: &[(&str, f64)], epochs: u64| {
+        let weights = pairs.iter().map(|(kind, weight)| ((*kind).to_owned(), *weight)).collect();
+        // What is learned: a last token alone in a row, from which nothing is, may go.
+        rows(stream(&tokenizer, Plan { weights, ..plan(1, epochs) }, None)).iter().map(Row::num_targets).sum::<usize>()
+    };
+    let all = with(&[], 1);
+    assert_eq!(with(&[("statute", 3.0)], 1), 3 * all);
+    let some = with(&[("statute", 1.5)], 40) as f64 / all as f64;
+    assert!((50.0..70.0).contains(&some), "a fraction takes that share of row groups: {some} times in 40 epochs");
+    let nothing = Plan { weights: BTreeMap::from([("statute".into(), 0.0)]), ..plan(1, 1) };
+    let error = stream(&tokenizer, nothing, None).next_row().expect_err("refused").to_string();
+    assert!(error.contains("nothing to learn from"), "{error}");
+    let unknown = Plan { weights: BTreeMap::from([("novel".into(), 1.0)]), ..plan(1, 1) };
+    let error =
+        Stream::open(&corpus(), Split::Train, Source::Documents, tokenizer, unknown, None).err().expect("refused");
+    assert!(error.to_string().contains("no kind `novel`"), "{error}");
+}
+
+#[test]
+fn going_on_from_any_row_gives_the_same_rows() {
+    let tokenizer = tokenizer();
+    let mut whole = stream(&tokenizer, plan(5, 2), None);
+    let (mut all, mut states) = (Vec::new(), Vec::new());
+    while let Some(row) = whole.next_row().expect("a row") {
+        all.push(row);
+        states.push(whole.state().clone());
+    }
+    for at in (0..all.len()).step_by(7) {
+        // As a checkpoint has it: through JSON.
+        let state = serde_json::from_str(&serde_json::json!(states[at]).to_string()).expect("a state");
+        assert_eq!(rows(stream(&tokenizer, plan(5, 2), Some(state))), all[at + 1..], "after row {at}");
+    }
+}
+
+#[test]
+fn ranks_share_every_batch_and_batches_do_not_depend_on_their_number() {
+    let tokenizer = tokenizer();
+    let all = rows(stream(&tokenizer, plan(1, 1), None));
+    let mut loader = Loader::start(stream(&tokenizer, plan(1, 1), None), 6).expect("a thread");
+    let mut batches = Vec::new();
+    while let Some((batch, _)) = loader.next_batch().expect("a batch") {
+        batches.push(batch);
+    }
+    assert_eq!(batches.iter().flat_map(|batch| batch.rows.clone()).collect::<Vec<_>>(), all);
+    for world in 1..5 {
+        for batch in &batches {
+            let shares: Vec<Vec<Batch>> = (0..world).map(|rank| batch.share(rank, world, 2)).collect();
+            assert!(shares.iter().flatten().all(|part| part.rows.len() <= 2));
+            let mut shared: Vec<Vec<u32>> =
+                shares.iter().flatten().flat_map(|part| &part.rows).map(|row| row.tokens.clone()).collect();
+            let mut rows: Vec<Vec<u32>> = batch.rows.iter().map(|row| row.tokens.clone()).collect();
+            shared.sort();
+            rows.sort();
+            assert_eq!(shared, rows);
+        }
+    }
+}
