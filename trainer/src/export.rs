@@ -9,7 +9,8 @@ use vocab::Tokenizer;
 use crate::{
     Config, Error, Result, checkpoint, metrics,
     model::weights,
-    run::{self, CONFIG, Start},
+    run::CONFIG,
+    start::{self, Start},
 };
 
 /// What was written.
@@ -34,7 +35,7 @@ pub fn export(run: &Path, out: Option<&Path>) -> Result<Exported> {
         .ok_or_else(|| Error::invalid(run.display(), "it has no whole checkpoint"))?;
     let (progress, saved) = checkpoint::read(&newest)?;
     let tokenizer = Tokenizer::open(&config.tokenizer)?;
-    let Start { architecture, mut weights, adapter } = run::start(&config, &tokenizer)?;
+    let Start { architecture, mut weights, adapter } = start::start(&config, &tokenizer)?;
     let out = out.map_or_else(|| run.join("model"), Path::to_owned);
     if out.exists() && !out.join("config.json").exists() {
         return Err(Error::invalid(out.display(), "is there already and holds no model; it is left alone"));

@@ -24,6 +24,8 @@ pub mod optimizer;
 pub mod plan;
 /// The whole run.
 pub mod run;
+/// The model that a run starts from.
+pub mod start;
 
 mod error;
 mod random;

@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use corpus_format::{Corpus, legal::Split};
-use trainer::{Config, Result, data::show, export, plan::Cost, run};
+use trainer::{Config, Result, data::show, export, plan::Cost, run, start};
 use vocab::Tokenizer;
 
 /// Continue pretraining on the corpus and tune on its instructions.
@@ -113,7 +113,7 @@ fn train(config: &Path, resume: bool, fresh: bool) -> Result<()> {
 fn plan(config: &Path) -> Result<()> {
     let config = Config::read(config)?;
     let tokenizer = Tokenizer::open(&config.tokenizer)?;
-    let (architecture, lora) = run::architecture(&config, &tokenizer)?;
+    let (architecture, lora) = start::architecture(&config, &tokenizer)?;
     print!("{}", Cost::of(&architecture, lora.as_ref(), &config).table(config.train.steps));
     Ok(())
 }

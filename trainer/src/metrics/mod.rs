@@ -110,23 +110,19 @@ impl Metrics {
         }
         self.bar.set_message(line);
         self.bar.set_position(step.step);
-        if let Some(validation) = &step.validation {
-            let (nats, bits) = (validation.nats_per_token, validation.bits_per_byte);
-            let perplexity = validation.perplexity();
-            self.say(&format!(
-                "validation at {}: {nats:.4} nats a token, perplexity {perplexity:.2}, {bits:.4} bits a byte",
-                step.step
-            ));
-        }
         Ok(())
     }
 
-    /// Print a line above the progress.
-    pub fn say(&self, text: &str) {
+    /// Say what the validation split said, above the progress.
+    pub fn measured(&self, step: u64, validation: &Validation) {
+        let (nats, bits) = (validation.nats_per_token, validation.bits_per_byte);
+        let perplexity = validation.perplexity();
+        let text =
+            format!("validation at {step}: {nats:.4} nats a token, perplexity {perplexity:.2}, {bits:.4} bits a byte");
         if self.bar.is_hidden() {
             eprintln!("{text}");
         } else {
-            self.bar.println(text);
+            self.bar.println(&text);
         }
     }
 
