@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use corpus_format::{Corpus, Position, Selection, Table, reader::hash_file};
@@ -40,6 +41,39 @@ pub fn as_a_user(name: &str) -> Command {
         }
     }
     command
+}
+
+/// Kills programs at random moments, the same ones in every run.
+pub struct Killer {
+    seed: u64,
+    /// The longest wait before a kill; it follows how long runs take while other tests run beside them.
+    longest: u64,
+}
+
+impl Killer {
+    /// For a program that takes about `whole` when nobody disturbs it.
+    pub fn new(whole: Duration) -> Self {
+        Self { seed: 0x2545_f491_4f6c_dd1d, longest: u64::try_from(whole.as_micros()).unwrap_or(u64::MAX) }
+    }
+
+    /// A random number (xorshift).
+    pub fn number(&mut self) -> u64 {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        self.seed >> 8
+    }
+
+    /// Start a program and kill it with signal 9; whether it was still running then.
+    pub fn kills(&mut self, command: &mut Command) -> bool {
+        let wait = Duration::from_micros(self.number() % self.longest);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
+        std::thread::sleep(wait);
+        child.kill().expect("killed");
+        let killed = !child.wait().expect("waited").success();
+        self.longest = if killed { self.longest * 9 / 8 } else { (self.longest * 3 / 4).max(2_000) };
+        killed
+    }
 }
 
 /// Run the pipeline; the output whatever its end.

@@ -147,33 +147,19 @@ fn killed_at_random_moments_and_resumed_computes_the_same_bits() {
     let expected = tempfile::tempdir().expect("a folder");
     let started = std::time::Instant::now();
     train_ok(&[arg(&tiny(expected.path(), &[]))]);
-    let mut longest = u64::try_from(started.elapsed().as_micros()).expect("short");
+    let mut killer = support::Killer::new(started.elapsed());
     let expected = computed(&expected.path().join("run"));
 
-    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut killed = 0;
     while killed < 20 {
         let folder = tempfile::tempdir().expect("a folder");
         let config = tiny(folder.path(), &[]);
         // A run is killed up to three times before it is let through.
         for _ in 0..3 {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            let mut child = program("trainer")
-                .args(["train", arg(&config), "--resume"])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("starts");
-            std::thread::sleep(Duration::from_micros((seed >> 11) % longest));
-            child.kill().expect("killed");
-            if child.wait().expect("waited").success() {
-                longest = (longest * 3 / 4).max(2_000);
+            if !killer.kills(program("trainer").args(["train", arg(&config), "--resume"])) {
                 break;
             }
             killed += 1;
-            longest = longest * 11 / 10;
         }
         train_ok(&[arg(&config), "--resume"]);
         assert_eq!(computed(&folder.path().join("run")), expected);
