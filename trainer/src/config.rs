@@ -34,6 +34,9 @@ pub struct Config {
     /// How long and how wide.
     #[serde(default)]
     pub train: Train,
+    /// What computes.
+    #[serde(default)]
+    pub engine: Engine,
     /// How weights are updated.
     #[serde(default)]
     pub optimizer: Optimizer,
@@ -148,6 +151,70 @@ impl From<Dtype> for candle_core::DType {
     }
 }
 
+/// What computes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Engine {
+    /// Absent: `fused` for bf16 on a GPU, `reference` elsewhere.
+    pub kind: Option<EngineKind>,
+    /// Fused: the type of what is trained, its gradients and moments.
+    pub states: States,
+    /// Fused: the same bits every time. Products are computed in the way that the library proposes first, not in the
+    /// fastest, and attention goes back in one order.
+    pub deterministic: bool,
+    /// Fused, on a GPU: what computes attention.
+    pub attention: Attention,
+    /// Fused: rows of logits at a time.
+    pub loss_rows: usize,
+    /// Fused: blocks that are computed again in the backward pass to save memory; absent: as few as fit.
+    pub recompute: Option<usize>,
+}
+
+/// An engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// Written out over kernels of our own, in bf16: fast.
+    Fused,
+    /// Candle's automatic differentiation: what the other is held against.
+    Reference,
+}
+
+/// The type of what is trained.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum States {
+    /// Masters, gradients and moments in f32: 18 bytes a trained parameter.
+    #[default]
+    F32,
+    /// Everything in bf16, rounded by chance: 8 bytes a trained parameter. Without adapters only.
+    Bf16,
+}
+
+/// What computes attention.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attention {
+    /// cuDNN where it is, our own kernels elsewhere.
+    #[default]
+    Cudnn,
+    /// Our own kernels.
+    Own,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            states: States::F32,
+            deterministic: false,
+            attention: Attention::Cudnn,
+            loss_rows: 2048,
+            recompute: None,
+        }
+    }
+}
+
 /// When to save.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -225,6 +292,7 @@ impl Config {
             ("data.block", self.data.block),
             ("train.rows", self.train.rows),
             ("train.part_rows", self.train.part_rows),
+            ("engine.loss_rows", self.engine.loss_rows),
             ("checkpoint.every", self.checkpoint.every as usize),
             ("checkpoint.keep", self.checkpoint.keep),
             ("evaluate.every", self.evaluate.every as usize),
@@ -240,6 +308,10 @@ impl Config {
         }
         if self.model.adapter.is_some() && self.lora.is_some() {
             return Err("model.adapter says what its adapters are; leave out [lora]".into());
+        }
+        let has_adapters = self.model.adapter.is_some() || self.lora.is_some();
+        if self.engine.states == States::Bf16 && has_adapters {
+            return Err("engine.states is bf16, which is for all weights; adapters are small, and learn in f32".into());
         }
         self.lora.as_ref().map_or(Ok(()), Lora::check)?;
         self.optimizer.check()

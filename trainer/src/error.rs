@@ -24,6 +24,9 @@ pub enum Error {
     /// A tensor computation failed.
     #[error("computing: {0}")]
     Compute(#[from] candle_core::Error),
+    /// A GPU, or a library on it, failed.
+    #[error("the GPU: {0}")]
+    Gpu(String),
     /// A template or the report could not be rendered.
     #[error("rendering")]
     Render(#[from] minijinja::Error),
@@ -42,6 +45,20 @@ pub enum Error {
 impl Error {
     pub(crate) fn invalid(at: impl std::fmt::Display, what: impl Into<String>) -> Self {
         Self::Invalid { at: at.to_string(), what: what.into() }
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl From<candle_core::cuda_backend::cudarc::driver::DriverError> for Error {
+    fn from(error: candle_core::cuda_backend::cudarc::driver::DriverError) -> Self {
+        Self::Gpu(error.to_string())
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl From<candle_core::cuda_backend::cudarc::cublaslt::result::CublasError> for Error {
+    fn from(error: candle_core::cuda_backend::cudarc::cublaslt::result::CublasError) -> Self {
+        Self::Gpu(format!("cuBLASLt: {error}"))
     }
 }
 

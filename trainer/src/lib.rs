@@ -18,6 +18,8 @@ pub mod group;
 pub mod metrics;
 /// LLaMA's architecture and its files.
 pub mod model;
+/// What engines compute with.
+pub mod ops;
 /// AdamW and its schedule.
 pub mod optimizer;
 /// What a run needs, before it starts.

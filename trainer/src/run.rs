@@ -24,7 +24,7 @@ use crate::{
         loader::Loader,
         stream::{Counts, Plan, Source, State, Stream},
     },
-    engine::{Engine, Loss, Saved, reference::Reference},
+    engine::{self, Engine, Loss, Saved},
     group::{self, Group, Place},
     metrics::{self, Metrics, StepMetrics, Validation, page},
     plan,
@@ -84,7 +84,7 @@ struct Run<'a> {
     config: &'a Config,
     corpus: Corpus,
     tokenizer: Arc<Tokenizer>,
-    engine: Reference,
+    engine: Box<dyn Engine>,
     group: Box<dyn Group>,
     loader: Loader,
     /// Of the first rank.
@@ -108,8 +108,7 @@ impl<'a> Run<'a> {
 
         let Start { architecture, weights, adapter } = start::start(config, &tokenizer)?;
         let cost = plan::Cost::of(&architecture, adapter.as_ref().map(|(lora, _)| lora), config);
-        let dtype = config.train.dtype.into();
-        let mut engine = Reference::new(architecture, weights, adapter, device, dtype, config.seed)?;
+        let mut engine = engine::start(architecture, weights, adapter, &device, config)?;
         if let Some(saved) = &saved {
             engine.restore(saved)?;
         }
@@ -155,17 +154,17 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let (rank, world) = (self.group.rank(), self.group.world());
         let step = self.config.optimizer.step(self.progress.step, self.progress.num_steps);
-        let mut loss = Loss::default();
         for (number, part) in batch.share(rank, world, self.config.train.part_rows).iter().enumerate() {
             // Several ranks stop between steps only: in the middle, the others would wait for this one.
             if world == 1 && stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            loss += self.engine.forward_backward(part, self.progress.step, (number * world + rank) as u64)?;
+            self.engine.forward_backward(part, self.progress.step, (number * world + rank) as u64)?;
         }
         let (num_tokens, num_targets) = (batch.num_tokens() as u64, batch.num_targets() as u64);
-        let mean = sum(loss.nats, self.group.as_mut())? / num_targets.max(1) as f64;
+        // Losses are asked for last: a device that is asked for one has to be waited for.
         let updated = self.engine.update(num_targets, &step, self.group.as_mut())?;
+        let mean = sum(self.engine.loss()?.nats, self.group.as_mut())? / num_targets.max(1) as f64;
         self.progress.step += 1;
         self.progress.num_tokens += num_tokens;
         self.progress.data = Some(state);

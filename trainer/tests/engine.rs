@@ -3,7 +3,7 @@
 mod support;
 
 use candle_core::{DType, Device, IndexOp, Tensor};
-use support::{engine, error, flat, model, packed, record, rows, tokens};
+use support::{engine, error, flat, learn, model, packed, record, rows, tokens};
 use trainer::{
     data::batch::Batch,
     engine::{Engine, Saved},
@@ -43,7 +43,7 @@ fn check_slopes(lora: Option<Lora>) {
         engine((architecture.clone(), weights.clone()), adapter, DType::F64)
     };
     let mut original = make(&weights, adapter.clone());
-    original.forward_backward(&batch, 0, 0).expect("computed");
+    learn(&mut original, &batch, 0, 0);
     let gradients = original.gradients().expect("computed");
     let step = 1.0 / 1024.0;
     for (name, gradient) in &gradients {
@@ -96,9 +96,9 @@ fn packed_texts_do_not_see_each_other() {
     assert_eq!(row.rows.len(), 1);
     let mut sum = 0.0;
     for text in &texts {
-        sum += alone.forward_backward(&rows(std::slice::from_ref(text)), 0, 0).unwrap().nats;
+        sum += learn(&mut alone, &rows(std::slice::from_ref(text)), 0, 0).nats;
     }
-    let loss = together.forward_backward(&row, 0, 0).unwrap();
+    let loss = learn(&mut together, &row, 0, 0);
     assert!((loss.nats / sum - 1.0).abs() < 1e-6);
     let (alone, together) = (alone.gradients().unwrap(), together.gradients().unwrap());
     for (name, gradient) in &alone {
@@ -118,10 +118,10 @@ fn one_part_of_four_rows_is_four_parts_of_one() {
     let (mut whole, mut parts) = (engine(model("model"), None, DType::F32), engine(model("model"), None, DType::F32));
     let batch = rows(&texts);
     let step = Optimizer::default().step(0, 10);
-    let loss = whole.forward_backward(&batch, 0, 0).unwrap();
+    let loss = learn(&mut whole, &batch, 0, 0);
     let mut nats = 0.0;
     for (number, part) in (0..).zip(batch.share(0, 1, 1)) {
-        nats += parts.forward_backward(&part, 0, number).unwrap().nats;
+        nats += learn(&mut parts, &part, 0, number).nats;
     }
     assert!((nats / loss.nats - 1.0).abs() < 1e-6);
     let one = whole.update(loss.num_targets, &step, &mut Single).unwrap().gradient_norm;
@@ -139,7 +139,7 @@ fn dropout_is_the_same_for_the_same_step_and_part_and_none_in_measurements() {
     }
     let mut engine = engine((architecture, weights), Some((lora, adapter)), DType::F32);
     let batch = rows(&tokens(&record()["tokens"]));
-    let mut loss = |step, part| engine.forward_backward(&batch, step, part).unwrap().nats;
+    let mut loss = |step, part| learn(&mut engine, &batch, step, part).nats;
     assert_eq!(loss(1, 0), loss(1, 0));
     assert_ne!(loss(1, 0), loss(1, 1));
     assert_ne!(loss(1, 0), loss(2, 0));
@@ -154,7 +154,7 @@ fn a_gradient_that_is_no_number_changes_nothing() {
     let mut engine = engine((architecture, weights), None, DType::F32);
     let batch = rows(&tokens(&record()["tokens"]));
     let before = engine.save().unwrap();
-    engine.forward_backward(&batch, 0, 0).unwrap();
+    learn(&mut engine, &batch, 0, 0);
     let updated = engine.update(54, &Optimizer::default().step(0, 10), &mut Single).unwrap();
     assert!(!updated.is_finite && !updated.gradient_norm.is_finite());
     let after = engine.save().unwrap();
@@ -170,7 +170,7 @@ fn a_gradient_that_is_no_number_changes_nothing() {
 fn what_was_saved_goes_on_to_the_bit() {
     let texts = tokens(&record()["tokens"]);
     let step = |engine: &mut dyn Engine, number: u64| {
-        let loss = engine.forward_backward(&rows(&texts), number, 0).unwrap();
+        let loss = learn(engine, &rows(&texts), number, 0);
         engine.update(loss.num_targets, &Optimizer::default().step(number, 10), &mut Single).unwrap();
         loss.nats.to_bits()
     };

@@ -3,7 +3,7 @@
 mod support;
 
 use candle_core::{DType, IndexOp};
-use support::{engine, error, fixture, flat, model, numbers, record, rows, tokens};
+use support::{engine, error, fixture, flat, learn, model, numbers, record, rows, tokens};
 use trainer::{
     engine::Engine,
     group::Single,
@@ -16,7 +16,7 @@ fn loss_logits_and_every_gradient_are_those_of_transformers() {
     let record = record();
     let texts = tokens(&record["tokens"]);
     let mut engine = engine(model("model"), None, DType::F32);
-    let loss = engine.forward_backward(&rows(&texts), 0, 0).unwrap();
+    let loss = learn(&mut engine, &rows(&texts), 0, 0);
     assert_eq!(loss.num_targets, 3 * 18);
     assert!((loss.mean() / record["loss"].as_f64().unwrap() - 1.0).abs() < 1e-6, "{}", loss.mean());
     let logits = engine.logits(&texts[0]).unwrap();
@@ -41,7 +41,7 @@ fn twenty_steps_follow_torch() {
     let batches: Vec<Vec<Vec<u32>>> = serde_json::from_value(record["batches"].clone()).unwrap();
     let (losses, norms) = (numbers(&record["losses"]), numbers(&record["norms"]));
     for (number, batch) in (0..).zip(&batches) {
-        let loss = engine.forward_backward(&rows(batch), number, 0).unwrap();
+        let loss = learn(&mut engine, &rows(batch), number, 0);
         let updated = engine.update(loss.num_targets, &optimizer.step(number, 20), &mut Single).unwrap();
         let at = number as usize;
         assert!((loss.mean() / losses[at] - 1.0).abs() < 1e-4, "step {number}: {} {}", loss.mean(), losses[at]);
@@ -123,7 +123,7 @@ fn writes_what_transformers_and_peft_load() {
     let fresh = lora.fresh(&architecture, 5).unwrap();
     let mut adapted = engine((architecture, weights), Some((lora.clone(), fresh)), DType::F32);
     for number in 0..5 {
-        let loss = adapted.forward_backward(&rows(&texts), number, 0).unwrap();
+        let loss = learn(&mut adapted, &rows(&texts), number, 0);
         let optimizer = Optimizer { learning_rate: 3e-2, ..Optimizer::default() };
         adapted.update(loss.num_targets, &optimizer.step(number, 5), &mut Single).unwrap();
     }

@@ -1,11 +1,44 @@
 //! Defines what an engine does: losses, gradients and updates of a model whose state anyone can save.
 
+/// Written out block by block over kernels of our own: fast.
+pub mod fused;
 /// Automatic differentiation by candle: slow, small, and what other engines are held against.
 pub mod reference;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
-use crate::{Result, data::batch::Batch, group::Group, model::weights::Weights, optimizer::Step};
+use crate::{
+    Config, Result,
+    config::{Dtype, EngineKind},
+    data::batch::Batch,
+    group::Group,
+    model::{Architecture, lora::Lora, weights::Weights},
+    optimizer::Step,
+};
+
+/// The engine that a configuration asks for: where it does not say, the fused one for bf16 on a GPU if it knows the
+/// model's sizes, and the reference elsewhere.
+///
+/// # Errors
+/// An engine that cannot train the model, or does not find the memory that it needs.
+pub fn start(
+    architecture: Architecture,
+    weights: Weights,
+    adapter: Option<(Lora, Weights)>,
+    device: &Device,
+    config: &Config,
+) -> Result<Box<dyn Engine>> {
+    let dtype = config.train.dtype;
+    let fits = device.is_cuda() && dtype == Dtype::Bf16 && fused::refuses(&architecture).is_none();
+    let is_fused = config.engine.kind.map_or(fits, |kind| kind == EngineKind::Fused);
+    Ok(match is_fused {
+        true => Box::new(fused::Fused::new(architecture, weights, adapter, device, config)?),
+        false => {
+            let (device, seed) = (device.clone(), config.seed);
+            Box::new(reference::Reference::new(architecture, weights, adapter, device, dtype.into(), seed)?)
+        }
+    })
+}
 
 /// The loss over some tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -58,7 +91,13 @@ pub trait Engine {
     ///
     /// # Errors
     /// A computation that fails, for example for want of memory.
-    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64) -> Result<Loss>;
+    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64) -> Result<()>;
+
+    /// The loss of the parts since this was last asked. Waits for the device, where `forward_backward` need not.
+    ///
+    /// # Errors
+    /// As [`Engine::forward_backward`].
+    fn loss(&mut self) -> Result<Loss>;
 
     /// The loss, and by row and token the loss in nats (0 where nothing is learned); nothing is left out by dropout.
     ///

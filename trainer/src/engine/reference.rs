@@ -43,6 +43,7 @@ pub struct Reference {
     /// Gradients of the summed loss, in f32.
     gradients: BTreeMap<String, Tensor>,
     frequencies: Vec<f64>,
+    loss: Loss,
 }
 
 /// What a part of a batch is for the model.
@@ -111,6 +112,7 @@ impl Reference {
             trained,
             gradients: BTreeMap::new(),
             frequencies,
+            loss: Loss::default(),
         })
     }
 
@@ -297,7 +299,7 @@ impl Reference {
 }
 
 impl Engine for Reference {
-    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64) -> Result<Loss> {
+    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64) -> Result<()> {
         let input = self.input(batch, Some((step, part)))?;
         let mut states = self.forward(&input)?;
         let last = states.pop().ok_or_else(|| Error::invalid("model", "it has no blocks"))?;
@@ -326,7 +328,12 @@ impl Engine for Reference {
             let store = (self.embed(&input.tokens)? * gradient)?.sum_all()?.backward()?;
             self.add_gradients(&store)?;
         }
-        Ok(loss)
+        self.loss += loss;
+        Ok(())
+    }
+
+    fn loss(&mut self) -> Result<Loss> {
+        Ok(std::mem::take(&mut self.loss))
     }
 
     fn losses(&mut self, batch: &Batch) -> Result<(Loss, Vec<Vec<f32>>)> {

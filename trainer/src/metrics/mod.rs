@@ -158,6 +158,17 @@ pub fn read(path: &Path) -> Result<Vec<StepMetrics>> {
     whole.lines().enumerate().map(line).collect()
 }
 
+/// The memory of the card that is free, in bytes; none without a card.
+pub fn card_bytes() -> Option<usize> {
+    #[cfg(feature = "cuda")]
+    {
+        use candle_core::cuda_backend::cudarc::driver::result::mem_get_info;
+        return mem_get_info().ok().map(|(free, _)| free);
+    }
+    #[cfg(not(feature = "cuda"))]
+    None
+}
+
 /// The memory that is in use, in bytes: the card's where there is one, else this process's; 0 where nothing tells.
 pub fn memory() -> u64 {
     #[cfg(feature = "cuda")]

@@ -9,7 +9,7 @@ use trainer::{
         batch::{Batch, Row},
         pack::{Packer, Packing, Text},
     },
-    engine::reference::Reference,
+    engine::{Engine, Loss, reference::Reference},
     model::{
         Architecture,
         lora::Lora,
@@ -61,6 +61,12 @@ pub fn model(name: &str) -> (Architecture, Weights) {
 /// An engine on the CPU.
 pub fn engine(model: (Architecture, Weights), adapter: Option<(Lora, Weights)>, dtype: DType) -> Reference {
     Reference::new(model.0, model.1, adapter, Device::Cpu, dtype, 7).expect("an engine")
+}
+
+/// Add the gradients of a part: its loss.
+pub fn learn(engine: &mut dyn Engine, batch: &Batch, step: u64, part: u64) -> Loss {
+    engine.forward_backward(batch, step, part).expect("computed");
+    engine.loss().expect("computed")
 }
 
 /// The greatest difference of two lists, over the greatest number of the second.

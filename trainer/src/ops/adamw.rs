@@ -1,0 +1,215 @@
+//! AdamW (Loshchilov and Hutter, 2019) over everything that is trained, in one piece; and the norm of its gradients, which
+//! decides on the device what the update does: clipped, or left out where it is no number.
+
+use super::{Machine, memory::Matrix, noise::noise};
+#[cfg(feature = "cuda")]
+use super::{
+    Part,
+    card::{Arguments, Kernel},
+    memory::Kind,
+};
+use crate::{Result, optimizer::Step};
+
+/// Blocks that add up squares, a double each.
+pub const NUM_PARTIALS: usize = 1024;
+/// Numbers of a [`State`] in memory.
+pub const STATE_LEN: usize = 3;
+
+/// What is trained, by its parts: each (1, count).
+#[derive(Debug, Clone, Copy)]
+pub struct Trained {
+    /// The summed gradients.
+    pub gradient: Matrix,
+    /// What is computed with.
+    pub value: Matrix,
+    /// The same in f32; absent where `value` is all there is, rounded by chance.
+    pub master: Option<Matrix>,
+    /// The first moments.
+    pub first: Matrix,
+    /// The second moments.
+    pub second: Matrix,
+}
+
+impl Trained {
+    /// `count` numbers from number `from`.
+    pub fn columns(self, from: usize, count: usize) -> Self {
+        let part = |matrix: Matrix| matrix.columns(from, count);
+        Self {
+            gradient: part(self.gradient),
+            value: part(self.value),
+            master: self.master.map(part),
+            first: part(self.first),
+            second: part(self.second),
+        }
+    }
+}
+
+/// What was decided about an update.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct State {
+    /// The norm of the mean gradient.
+    pub norm: f64,
+    /// Whether it is a number.
+    pub is_finite: bool,
+}
+
+/// Decide about an update from the summed gradients of `num_targets` targets.
+///
+/// gradient: (1, count), partial: (1, 2 · NUM_PARTIALS) singles, overwritten, state: (1, STATE_LEN) singles.
+///
+/// # Errors
+/// A device that fails.
+pub fn decide(
+    on: &mut Machine,
+    gradient: Matrix,
+    partial: Matrix,
+    state: Matrix,
+    num_targets: u64,
+    clip_norm: f64,
+) -> Result<()> {
+    let mean = 1.0 / num_targets.max(1) as f64;
+    match on {
+        Machine::Host(host) => {
+            let squares: f64 = host.read(gradient).into_iter().map(|g| f64::from(g) * f64::from(g)).sum();
+            let norm = squares.sqrt() * mean;
+            let clip = if clip_norm > 0.0 { (clip_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
+            let is_finite = f32::from(u8::from(norm.is_finite()));
+            host.write(state, &[norm as f32, (mean * clip) as f32, is_finite]);
+            let _only_cards_need_it = partial;
+            Ok(())
+        }
+        #[cfg(feature = "cuda")]
+        Machine::Card(card) => {
+            let arguments = Arguments::default()
+                .pointer(card.pointer(gradient))
+                .pointer(card.pointer(partial))
+                .long(gradient.columns as u64);
+            let name = if gradient.kind == Kind::Half { "adamw_squares_half" } else { "adamw_squares_single" };
+            card.launch(Part::Optimizer, &kernel(name), (NUM_PARTIALS, 1), arguments)?;
+            let arguments = Arguments::default()
+                .pointer(card.pointer(partial))
+                .int(NUM_PARTIALS)
+                .pointer(card.pointer(state))
+                .float(mean)
+                .float(clip_norm);
+            let one_thread = Kernel { threads: 1, ..kernel("adamw_decide") };
+            card.launch(Part::Optimizer, &one_thread, (1, 1), arguments)
+        }
+    }
+}
+
+/// What was decided. Waits for the device.
+///
+/// # Errors
+/// A device that fails.
+pub fn decided(on: &Machine, state: Matrix) -> Result<State> {
+    let numbers = on.read(state)?.flatten_all()?.to_vec1::<f32>()?;
+    Ok(State { norm: f64::from(numbers[0]), is_finite: numbers[2] != 0.0 })
+}
+
+/// Update `trained` as `state` has decided; `seed` decides how numbers without a master are rounded.
+///
+/// # Errors
+/// A device that fails.
+pub fn update(
+    on: &mut Machine,
+    trained: Trained,
+    state: Matrix,
+    step: &Step,
+    has_decay: bool,
+    seed: u64,
+) -> Result<()> {
+    let number = (step.number + 1) as f64;
+    let size = step.learning_rate / (1.0 - step.beta1.powf(number));
+    let root = (1.0 - step.beta2.powf(number)).sqrt();
+    let keep = 1.0 - if has_decay { step.learning_rate * step.weight_decay } else { 0.0 };
+    match on {
+        Machine::Host(host) => {
+            let decided = host.read(state);
+            if decided[2] == 0.0 {
+                return Ok(());
+            }
+            let gradients = host.read(trained.gradient);
+            let (mut first, mut second) = (host.read(trained.first), host.read(trained.second));
+            let mut values = host.read(trained.master.unwrap_or(trained.value));
+            let (beta1, beta2) = (step.beta1 as f32, step.beta2 as f32);
+            for (((gradient, p), m), v) in gradients.iter().zip(&mut values).zip(&mut first).zip(&mut second) {
+                let g = gradient * decided[1];
+                *m = beta1 * *m + (1.0 - beta1) * g;
+                *v = beta2 * *v + (1.0 - beta2) * g * g;
+                *p = *p * keep as f32 - size as f32 * *m / (v.sqrt() / root as f32 + step.epsilon as f32);
+            }
+            if trained.master.is_none() {
+                for at in 0..values.len() {
+                    let (chance, more) = (noise(seed, 2 * at as u64), noise(seed, 2 * at as u64 + 1));
+                    values[at] = round_by_chance(values[at], chance);
+                    first[at] = round_by_chance(first[at], chance >> 16);
+                    second[at] = round_by_chance(second[at], more);
+                }
+            }
+            host.write(trained.first, &first);
+            host.write(trained.second, &second);
+            host.write(trained.value, &values);
+            trained.master.into_iter().for_each(|master| host.write(master, &values));
+            Ok(())
+        }
+        #[cfg(feature = "cuda")]
+        Machine::Card(card) => {
+            let mut arguments = Arguments::default().pointer(card.pointer(trained.gradient));
+            if let Some(master) = trained.master {
+                arguments = arguments.pointer(card.pointer(master));
+            }
+            for matrix in [trained.first, trained.second, trained.value] {
+                arguments = arguments.pointer(card.pointer(matrix));
+            }
+            arguments = arguments.long(trained.value.columns as u64).pointer(card.pointer(state));
+            for number in [size, step.beta1, step.beta2, root, step.epsilon, keep] {
+                arguments = arguments.float(number);
+            }
+            let kernel = match trained.master {
+                Some(_) => kernel("adamw_single"),
+                None => {
+                    arguments = arguments.long(seed);
+                    kernel("adamw_half")
+                }
+            };
+            let blocks = trained.value.columns.div_ceil(8 * 256).min(card.num_sm * 8);
+            card.launch(Part::Optimizer, &kernel, (blocks, 1), arguments)
+        }
+    }
+}
+
+/// To one of the two nearest numbers of bf16, so that the mean is the number; also where a number is f32, as on a CPU.
+fn round_by_chance(value: f32, chance: u32) -> f32 {
+    if value.is_finite() { f32::from_bits((value.to_bits() + (chance & 0xffff)) & 0xffff_0000) } else { value }
+}
+
+/// Copy an adapter's `b`: (rows, rank), singles, to `to`: (rows, rank) in rows of any pitch, halves, scaled.
+///
+/// # Errors
+/// A device that fails.
+pub fn place(on: &mut Machine, b: Matrix, to: Matrix, scale: f64) -> Result<()> {
+    match on {
+        Machine::Host(host) => {
+            let scaled: Vec<f32> = host.read(b).into_iter().map(|b| b * scale as f32).collect();
+            host.write(to, &scaled);
+            Ok(())
+        }
+        #[cfg(feature = "cuda")]
+        Machine::Card(card) => {
+            let arguments = Arguments::default()
+                .pointer(card.pointer(b))
+                .pointer(card.pointer(to))
+                .int(to.rows)
+                .int(to.columns)
+                .int(to.pitch)
+                .float(scale);
+            card.launch(Part::Optimizer, &kernel("adamw_place"), (to.len().div_ceil(256), 1), arguments)
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn kernel(name: &'static str) -> Kernel {
+    Kernel { file: "adamw", name, threads: 256, shared_bytes: 0 }
+}
