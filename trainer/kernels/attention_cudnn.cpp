@@ -153,18 +153,18 @@ std::unique_ptr<Graph> build(const AttentionShape& a, bool backward, cudnnHandle
   const Tensor k = rows(input(), K, a.kv_heads, a.qkv_pitch, k_offsets);
   const Tensor v = rows(input(), V, a.kv_heads, a.qkv_pitch, v_offsets);
 
-  // The totals bound the backward workspace, which otherwise grows with slots x longest. They only size it, and
-  // rounded up they also keep its parts aligned.
+  // The totals bound the backward workspace, which otherwise grows with slots x longest; where that is little the
+  // backward pass is faster without them. Rounded up they also keep its parts aligned.
+  const bool is_bounded = a.slots * s > 2 * round_up(a.tokens);
   auto causal_in_documents = [&](auto attributes) {
+    if (is_bounded) attributes.set_max_total_seq_len_q(round_up(a.tokens)).set_max_total_seq_len_kv(round_up(a.tokens));
     return attributes.set_name("attention")
         .set_attn_scale(a.scale)
         .set_padding_mask(true)
         .set_seq_len_q(numbers(Q_LENGTHS, a.slots))
         .set_seq_len_kv(numbers(KV_LENGTHS, a.slots))
         .set_diagonal_alignment(fe::DiagonalAlignment_t::TOP_LEFT)
-        .set_diagonal_band_right_bound(0)
-        .set_max_total_seq_len_q(round_up(a.tokens))
-        .set_max_total_seq_len_kv(round_up(a.tokens));
+        .set_diagonal_band_right_bound(0);
   };
   if (backward) {
     auto options = causal_in_documents(fe::graph::SDPA_backward_attributes())

@@ -49,16 +49,21 @@ impl Error {
 }
 
 #[cfg(feature = "cuda")]
-impl From<candle_core::cuda_backend::cudarc::driver::DriverError> for Error {
-    fn from(error: candle_core::cuda_backend::cudarc::driver::DriverError) -> Self {
-        Self::Gpu(error.to_string())
-    }
-}
+mod gpu {
+    use candle_core::cuda_backend::cudarc::{cublaslt::result::CublasError, driver::DriverError};
 
-#[cfg(feature = "cuda")]
-impl From<candle_core::cuda_backend::cudarc::cublaslt::result::CublasError> for Error {
-    fn from(error: candle_core::cuda_backend::cudarc::cublaslt::result::CublasError) -> Self {
-        Self::Gpu(format!("cuBLASLt: {error}"))
+    use super::Error;
+
+    impl From<DriverError> for Error {
+        fn from(error: DriverError) -> Self {
+            Self::Gpu(error.to_string())
+        }
+    }
+
+    impl From<CublasError> for Error {
+        fn from(error: CublasError) -> Self {
+            Self::Gpu(format!("cuBLASLt: {error}"))
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Data flows from `data` through `engine`, which computes with a `model`, to `checkpoint` and `export`.
 
+/// How fast the fused engine is.
+pub mod bench;
 /// Checkpoints.
 pub mod checkpoint;
 /// What a run reads, learns and writes.

@@ -8,7 +8,14 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use corpus_format::{Corpus, legal::Split};
-use trainer::{Config, Result, data::show, export, plan::Cost, run, start};
+use trainer::{
+    Config, Result,
+    data::show,
+    engine::{self, fused},
+    export,
+    plan::Cost,
+    run, start,
+};
 use vocab::Tokenizer;
 
 /// Continue pretraining on the corpus and tune on its instructions.
@@ -45,6 +52,21 @@ enum Command {
         #[arg(long, default_value_t = 2)]
         rows: usize,
     },
+    /// Measure the fused engine on a configuration's shape, with random weights and tokens.
+    Bench {
+        /// The configurations, one after another.
+        #[arg(required = true)]
+        configs: Vec<PathBuf>,
+        /// Ids of the vocabulary.
+        #[arg(long, default_value_t = 57_344)]
+        vocab_size: usize,
+        /// Steps that count.
+        #[arg(long, default_value_t = 5)]
+        steps: u64,
+        /// Only compute losses.
+        #[arg(long)]
+        score: bool,
+    },
     /// Write a run's model as transformers and PEFT load it.
     Export {
         /// The folder of the run.
@@ -60,6 +82,7 @@ fn main() -> ExitCode {
         Command::Train { config, resume, fresh } => train(&config, resume, fresh),
         Command::Plan { config } => plan(&config),
         Command::Data { config, rows } => data(&config, rows),
+        Command::Bench { configs, vocab_size, steps, score } => bench(&configs, vocab_size, steps, score),
         Command::Export { run, out } => export(&run, out.as_deref()),
     };
     match outcome {
@@ -114,6 +137,10 @@ fn plan(config: &Path) -> Result<()> {
     let config = Config::read(config)?;
     let tokenizer = Tokenizer::open(&config.tokenizer)?;
     let (architecture, lora) = start::architecture(&config, &tokenizer)?;
+    if engine::is_fused(&config, &architecture) {
+        // What does not fit is said here, before anything starts.
+        fused::memory_table(&architecture, lora.as_ref(), &config)?;
+    }
     print!("{}", Cost::of(&architecture, lora.as_ref(), &config).table(config.train.steps));
     Ok(())
 }
@@ -124,6 +151,15 @@ fn data(config: &Path, rows: usize) -> Result<()> {
     let corpus = Corpus::open(&config.corpus)?;
     let stream = run::open(&config, &corpus, Split::Train, &tokenizer, Some(1), None)?;
     print!("{}", show::show(stream, &tokenizer, rows)?);
+    Ok(())
+}
+
+fn bench(configs: &[PathBuf], vocab_size: usize, steps: u64, score: bool) -> Result<()> {
+    for path in configs {
+        let config = Config::read(path)?;
+        let measured = trainer::bench::bench(&config, &run::device(0)?, vocab_size, steps, score)?;
+        println!("{}\n{}", path.display(), measured.table());
+    }
     Ok(())
 }
 

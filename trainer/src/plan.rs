@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::{
     Config,
     config::Dtype,
+    engine::{self, fused},
     model::{Architecture, EMBEDDING, lora::Lora},
 };
 
@@ -18,12 +19,10 @@ pub struct Cost {
     /// Floating-point operations of matrix products that a token needs, forward and backward; products for gradients
     /// of frozen weights are not needed.
     pub flops_per_token: f64,
-    /// Bytes of frozen weights.
-    pub frozen_bytes: usize,
-    /// Bytes of trained weights, masters, moments and gradients.
-    pub trained_bytes: usize,
-    /// Bytes of one part's activations, about: the states between blocks, and one block and the logits in progress.
-    pub activation_bytes: usize,
+    /// Memory by what it is for, in bytes; the last row is all of it.
+    pub memory: Vec<(&'static str, usize)>,
+    /// Blocks that are computed again to save memory; none where the engine does not choose.
+    pub num_recomputed: Option<usize>,
     /// Tokens of a step.
     pub tokens_per_step: usize,
 }
@@ -57,22 +56,19 @@ impl Cost {
         // Scores and mixtures over half a row: forward 2 products, backward twice as much.
         flops += 6.0 * (heads * layers * config.data.seq_len) as f64;
 
-        let bytes = match config.train.dtype {
-            Dtype::F32 => 4,
-            Dtype::Bf16 => 2,
+        let fused = engine::is_fused(config, architecture)
+            .then(|| fused::memory_table(architecture, lora, config).ok())
+            .flatten();
+        let (memory, num_recomputed) = match fused {
+            Some((memory, num_recomputed)) => (memory, Some(num_recomputed)),
+            None => (reference_memory(architecture, config, total - trained, trained), None),
         };
-        let tokens = config.train.part_rows * config.data.seq_len;
-        let block = architecture.hidden_size * 12 + heads * 6 + architecture.intermediate_size * 5;
-        let scores = config.train.part_rows * architecture.num_attention_heads * config.data.seq_len.pow(2) * 5;
-        let logits = tokens.min(1024) * architecture.vocab_size * 5;
         Self {
             num_parameters: total,
             num_trained: trained,
             flops_per_token: flops,
-            frozen_bytes: (total - trained) * bytes,
-            trained_bytes: trained * (bytes + 16),
-            activation_bytes: (layers + 1) * tokens * architecture.hidden_size * bytes
-                + 4 * (tokens * block + scores).max(logits),
+            memory,
+            num_recomputed,
             tokens_per_step: config.train.rows * config.data.seq_len,
         }
     }
@@ -85,18 +81,14 @@ impl Cost {
 
     /// The plan as a table.
     pub fn table(&self, num_steps: Option<u64>) -> String {
-        let gb = |bytes: usize| format!("{:.2} GB", bytes as f64 / 1e9);
-        let sum = self.frozen_bytes + self.trained_bytes + self.activation_bytes;
         let mut rows = vec![
             ("parameters", format!("{:.2} M", self.num_parameters as f64 / 1e6)),
             ("trained", format!("{:.2} M", self.num_trained as f64 / 1e6)),
-            ("frozen weights", gb(self.frozen_bytes)),
-            ("trained weights, masters, moments, gradients", gb(self.trained_bytes)),
-            ("activations of a part, about", gb(self.activation_bytes)),
-            ("memory, about", gb(sum)),
-            ("tokens a step", self.tokens_per_step.to_string()),
-            ("multiplications a token", format!("{:.3} GFLOP", self.flops_per_token / 1e9)),
         ];
+        rows.extend(self.memory.iter().map(|(name, bytes)| (*name, format!("{:.2} GB", *bytes as f64 / 1e9))));
+        rows.extend(self.num_recomputed.map(|number| ("blocks computed again", number.to_string())));
+        rows.push(("tokens a step", self.tokens_per_step.to_string()));
+        rows.push(("multiplications a token", format!("{:.3} GFLOP", self.flops_per_token / 1e9)));
         if let Some(steps) = num_steps {
             let flops = steps as f64 * self.tokens_per_step as f64 * self.flops_per_token;
             rows.push(("steps", steps.to_string()));
@@ -106,6 +98,33 @@ impl Cost {
         }
         rows.iter().map(|(name, value)| format!("{name:<46}{value:>16}\n")).collect()
     }
+}
+
+/// What the reference engine takes, about: the states between blocks, and one block or the logits in progress.
+fn reference_memory(
+    architecture: &Architecture,
+    config: &Config,
+    num_frozen: usize,
+    num_trained: usize,
+) -> Vec<(&'static str, usize)> {
+    let bytes = match config.train.dtype {
+        Dtype::F32 => 4,
+        Dtype::Bf16 => 2,
+    };
+    let (heads, layers) = (architecture.num_attention_heads * architecture.head_size(), architecture.num_hidden_layers);
+    let tokens = config.train.part_rows * config.data.seq_len;
+    let block = architecture.hidden_size * 12 + heads * 6 + architecture.intermediate_size * 5;
+    let scores = config.train.part_rows * architecture.num_attention_heads * config.data.seq_len.pow(2) * 5;
+    let logits = tokens.min(1024) * architecture.vocab_size * 5;
+    let activations =
+        (layers + 1) * tokens * architecture.hidden_size * bytes + 4 * (tokens * block + scores).max(logits);
+    let (frozen, trained) = (num_frozen * bytes, num_trained * (bytes + 16));
+    vec![
+        ("frozen weights", frozen),
+        ("trained weights, masters, moments, gradients", trained),
+        ("activations of a part, about", activations),
+        ("memory, about", frozen + trained + activations),
+    ]
 }
 
 /// The name of the first GPU.

@@ -9,6 +9,7 @@ pub(crate) const ADAPTER: u64 = 2;
 pub(crate) const SHUFFLE: u64 = 3;
 pub(crate) const COPIES: u64 = 4;
 pub(crate) const DROPOUT: u64 = 5;
+pub(crate) const BENCH: u64 = 6;
 
 /// The stream `number` of a purpose under `seed`.
 pub(crate) fn stream(seed: u64, purpose: u64, number: u64) -> ChaCha8Rng {

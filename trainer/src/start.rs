@@ -44,6 +44,19 @@ pub fn architecture(config: &Config, tokenizer: &Tokenizer) -> Result<(Architect
     Ok((architecture, lora))
 }
 
+/// The numbers of the model and the adapters that a run would train with a vocabulary of `vocab_size`.
+///
+/// # Errors
+/// As [`architecture`].
+pub fn shape(config: &Config, vocab_size: usize) -> Result<(Architecture, Option<Lora>)> {
+    let architecture = match (&config.model.base, &config.model.new) {
+        (Some(base), _) => Architecture { vocab_size, ..Architecture::read(&base.join("config.json"))? },
+        (None, Some(new)) => new_architecture(config, new, vocab_size)?,
+        (None, None) => return Err(Error::invalid("model", "it names neither base nor new")),
+    };
+    Ok((architecture, config.lora.clone()))
+}
+
 fn new_architecture(config: &Config, new: &NewModel, rows: usize) -> Result<Architecture> {
     let mut numbers = serde_json::json!(new);
     numbers["vocab_size"] = rows.into();

@@ -1,6 +1,9 @@
 //! Defines the rows that a model is trained on.
 
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
+
+use crate::random;
 
 /// The target of a token after which nothing is learned.
 pub const NO_TARGET: u32 = u32::MAX;
@@ -41,6 +44,17 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Rows that are each a text of random tokens, to measure with.
+    pub fn random(num_rows: usize, seq_len: usize, num_ids: u32, seed: u64) -> Self {
+        let row = |number: usize| {
+            let mut random = random::stream(seed, random::BENCH, number as u64);
+            let tokens: Vec<u32> = (0..=seq_len).map(|_| random.random_range(0..num_ids)).collect();
+            let (tokens, targets) = (tokens[..seq_len].to_vec(), tokens[1..].to_vec());
+            Row { tokens, targets, positions: (0..seq_len as u32).collect(), texts: vec![0; seq_len] }
+        };
+        Self { rows: (0..num_rows).map(row).collect() }
+    }
+
     /// Tokens in all rows.
     pub fn num_tokens(&self) -> usize {
         self.rows.iter().map(|row| row.tokens.len()).sum()

@@ -16,8 +16,14 @@ use crate::{
     optimizer::Step,
 };
 
-/// The engine that a configuration asks for: where it does not say, the fused one for bf16 on a GPU if it knows the
-/// model's sizes, and the reference elsewhere.
+/// Whether a configuration asks for the fused engine: where it does not say, for bf16 if the kernels know the model's
+/// sizes. (On a CPU the reference takes its place then.)
+pub fn is_fused(config: &Config, architecture: &Architecture) -> bool {
+    let fits = config.train.dtype == Dtype::Bf16 && fused::refuses(architecture).is_none();
+    config.engine.kind.map_or(fits, |kind| kind == EngineKind::Fused)
+}
+
+/// The engine that a configuration asks for.
 ///
 /// # Errors
 /// An engine that cannot train the model, or does not find the memory that it needs.
@@ -29,9 +35,8 @@ pub fn start(
     config: &Config,
 ) -> Result<Box<dyn Engine>> {
     let dtype = config.train.dtype;
-    let fits = device.is_cuda() && dtype == Dtype::Bf16 && fused::refuses(&architecture).is_none();
-    let is_fused = config.engine.kind.map_or(fits, |kind| kind == EngineKind::Fused);
-    Ok(match is_fused {
+    let has_place = device.is_cuda() || config.engine.kind.is_some();
+    Ok(match has_place && is_fused(config, &architecture) {
         true => Box::new(fused::Fused::new(architecture, weights, adapter, device, config)?),
         false => {
             let (device, seed) = (device.clone(), config.seed);

@@ -166,8 +166,9 @@ fn shares(values: &[f32], heads: Heads, start: usize, token: usize, head: usize)
 
 /// The bytes that attention needs beside its matrices, about: what cuDNN was seen to ask for.
 pub fn workspace_bytes(heads: Heads, num_tokens: usize, longest: usize, is_deterministic: bool) -> usize {
-    // Sums of the queries' gradients in f32, in the pitch of all heads; shared heads are kept apart first.
-    let plain = num_tokens * heads.columns() * size_of::<f32>();
+    // Sums of the queries' gradients in f32, in the pitch of all heads, for up to twice the tokens; shared heads are
+    // kept apart first.
+    let plain = 2 * num_tokens * heads.columns() * size_of::<f32>();
     let shared = if heads.values < heads.queries { 9 * plain } else { plain };
     if is_deterministic {
         shared.max(deterministic_bytes(heads, num_tokens.div_ceil(longest.max(1)), longest))

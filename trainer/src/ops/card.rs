@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     ffi::{CString, c_void},
+    ptr::{null, null_mut},
 };
 
 use candle_core::{
@@ -44,7 +45,8 @@ const COPIES: usize = 2;
 
 /// See the module.
 pub struct Card {
-    device: CudaDevice,
+    /// Keeps the context that all of this belongs to.
+    _device: CudaDevice,
     pub(super) stream: CUstream,
     arena: CUdeviceptr,
     offsets: Vec<usize>,
@@ -107,7 +109,7 @@ impl Card {
             num_sm,
             clock: None,
             copies: Copies::new(copy_bytes)?,
-            device: device.clone(),
+            _device: device.clone(),
         })
     }
 
@@ -199,41 +201,56 @@ impl Card {
     pub(super) fn zero(&mut self, matrix: Matrix) -> Result<()> {
         assert_eq!(matrix.pitch, matrix.columns, "only whole rows are zeroed");
         let bytes = matrix.len() * matrix.kind.bytes();
+        if bytes == 0 {
+            return Ok(());
+        }
         Ok(unsafe { result::memset_d8_async(self.pointer(matrix), 0, bytes, self.stream)? })
     }
 
     /// Copy numbers to the card, and wait.
     pub(super) fn upload(&mut self, matrix: Matrix, bytes: &[u8]) -> Result<()> {
-        let mut copy = self.copy(matrix, bytes.len());
-        copy.srcMemoryType = sys::CUmemorytype::CU_MEMORYTYPE_HOST;
-        copy.srcHost = bytes.as_ptr().cast();
-        copy.srcPitch = copy.WidthInBytes;
-        copy.dstMemoryType = sys::CUmemorytype::CU_MEMORYTYPE_DEVICE;
-        copy.dstDevice = self.pointer(matrix);
-        copy.dstPitch = matrix.pitch * matrix.kind.bytes();
-        unsafe { sys::cuMemcpy2DAsync_v2(&copy, self.stream).result()? };
-        self.wait()
+        self.copy(matrix, bytes.len(), Direction::Up(bytes.as_ptr()))
     }
 
     /// Copy numbers from the card, and wait.
     pub(super) fn download(&self, matrix: Matrix, bytes: &mut [u8]) -> Result<()> {
-        let mut copy = self.copy(matrix, bytes.len());
-        copy.srcMemoryType = sys::CUmemorytype::CU_MEMORYTYPE_DEVICE;
-        copy.srcDevice = self.pointer(matrix);
-        copy.srcPitch = matrix.pitch * matrix.kind.bytes();
-        copy.dstMemoryType = sys::CUmemorytype::CU_MEMORYTYPE_HOST;
-        copy.dstHost = bytes.as_mut_ptr().cast();
-        copy.dstPitch = copy.WidthInBytes;
-        unsafe { sys::cuMemcpy2DAsync_v2(&copy, self.stream).result()? };
-        self.wait()
+        self.copy(matrix, bytes.len(), Direction::Down(bytes.as_mut_ptr()))
     }
 
-    fn copy(&self, matrix: Matrix, num_bytes: usize) -> sys::CUDA_MEMCPY2D {
+    fn copy(&self, matrix: Matrix, num_bytes: usize, direction: Direction) -> Result<()> {
+        use sys::CUmemorytype::{CU_MEMORYTYPE_DEVICE, CU_MEMORYTYPE_HOST};
         assert_eq!(num_bytes, matrix.len() * matrix.kind.bytes());
-        let mut copy: sys::CUDA_MEMCPY2D = unsafe { std::mem::zeroed() };
-        copy.WidthInBytes = matrix.columns * matrix.kind.bytes();
-        copy.Height = matrix.rows;
-        copy
+        if num_bytes == 0 {
+            return Ok(());
+        }
+        let width = matrix.columns * matrix.kind.bytes();
+        let (device, pitch) = (self.pointer(matrix), matrix.pitch * matrix.kind.bytes());
+        let (source, target) = match direction {
+            Direction::Up(from) => {
+                ((CU_MEMORYTYPE_HOST, from, 0, width), (CU_MEMORYTYPE_DEVICE, null_mut(), device, pitch))
+            }
+            Direction::Down(to) => ((CU_MEMORYTYPE_DEVICE, null(), device, pitch), (CU_MEMORYTYPE_HOST, to, 0, width)),
+        };
+        let copy = sys::CUDA_MEMCPY2D {
+            srcXInBytes: 0,
+            srcY: 0,
+            srcMemoryType: source.0,
+            srcHost: source.1.cast(),
+            srcDevice: source.2,
+            srcArray: null_mut(),
+            srcPitch: source.3,
+            dstXInBytes: 0,
+            dstY: 0,
+            dstMemoryType: target.0,
+            dstHost: target.1.cast(),
+            dstDevice: target.2,
+            dstArray: null_mut(),
+            dstPitch: target.3,
+            WidthInBytes: width,
+            Height: matrix.rows,
+        };
+        unsafe { sys::cuMemcpy2DAsync_v2(&copy, self.stream).result()? };
+        self.wait()
     }
 
     /// Copy a batch to the card beside what it computes; what is asked of it afterwards waits for the copy.
@@ -262,11 +279,6 @@ impl Card {
         unsafe { event::record(self.copies.free[self.copies.next], self.stream)? };
         self.copies.next = (self.copies.next + 1) % COPIES;
         Ok(())
-    }
-
-    /// The device as candle knows it.
-    pub(super) fn device(&self) -> &CudaDevice {
-        &self.device
     }
 }
 
@@ -313,6 +325,12 @@ fn load(name: &'static str, image: &'static [u8]) -> Result<CUmodule> {
     let image = replaced.as_deref().unwrap_or(image);
     unsafe { result::module::load_data(image.as_ptr().cast()) }
         .map_err(|e| Error::invalid(format!("kernels of {name}"), e.to_string()))
+}
+
+/// Where numbers are copied from or to on the host.
+enum Direction {
+    Up(*const u8),
+    Down(*mut u8),
 }
 
 /// A kernel and how it is launched.

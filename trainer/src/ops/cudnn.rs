@@ -111,10 +111,9 @@ impl Cudnn {
     /// Why there is none.
     pub(super) fn open(device: usize) -> Result<Self, String> {
         let mut message = Message::new();
-        let libraries = libraries();
-        let library = libraries.iter().find(|path| path.to_bytes().first().is_some());
-        let pointer = library.map_or(std::ptr::null(), |path| path.as_ptr());
-        let this = unsafe { attention_cudnn_open(device as c_int, pointer, message.0.as_mut_ptr(), message.0.len()) };
+        let library = std::env::var(LIBRARY).ok().and_then(|path| CString::new(path).ok());
+        let library = library.as_ref().map_or(std::ptr::null(), |path| path.as_ptr());
+        let this = unsafe { attention_cudnn_open(device as c_int, library, message.0.as_mut_ptr(), message.0.len()) };
         if this.is_null() {
             return Err(message.text());
         }

@@ -115,11 +115,11 @@ mod card {
     /// Memory that a product may use beside its matrices.
     const WORKSPACE_BYTES: usize = 64 << 20;
     /// Ways that are asked for and tried.
-    const NUM_WAYS: usize = 8;
+    const NUM_WAYS: usize = 16;
     /// A product with a side below this belongs to an adapter.
     const NARROW: usize = 512;
     /// Runs of a way when it is tried.
-    const NUM_TRIALS: usize = 3;
+    const NUM_TRIALS: usize = 5;
 
     /// What decides how a product is best computed.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,6 +127,8 @@ mod card {
         dims: (usize, usize, usize),
         pitches: (usize, usize, usize),
         transposed: (bool, bool),
+        /// Bytes that the addresses of a, b, base and out are multiples of.
+        alignments: [u32; 4],
         out: Kind,
         is_added: bool,
     }
@@ -158,21 +160,20 @@ mod card {
 
     pub fn product(card: &mut Card, out: Matrix, a: Factor, b: Factor, scale: f64, base: Base) -> Result<()> {
         let ((m, k), (_, n)) = (a.dims(), b.dims());
+        let added = match base {
+            Base::Other(base) => base,
+            Base::Nothing | Base::Out => out,
+        };
+        assert_eq!((added.kind, added.pitch, added.rows), (out.kind, out.pitch, out.rows), "a product's base");
+        let pointers = [a.matrix(), b.matrix(), added, out].map(|matrix| card.pointer(matrix));
         let shape = Shape {
             dims: (m, n, k),
             pitches: (a.matrix().pitch, b.matrix().pitch, out.pitch),
             transposed: (matches!(a, Factor::Transposed(_)), matches!(b, Factor::Transposed(_))),
+            alignments: pointers.map(alignment),
             out: out.kind,
             is_added: !matches!(base, Base::Nothing),
         };
-        let added = match base {
-            Base::Other(base) => {
-                assert_eq!((base.kind, base.pitch, base.rows), (out.kind, out.pitch, out.rows), "a product's base");
-                base
-            }
-            Base::Nothing | Base::Out => out,
-        };
-        let pointers = [a.matrix(), b.matrix(), added, out].map(|matrix| card.pointer(matrix));
         if !card.products.ways.contains_key(&shape) {
             let way = find(card, &shape, pointers)?;
             card.products.ways.insert(shape, way);
@@ -241,7 +242,7 @@ mod card {
             layout(half, m, k, shape.pitches.0, shape.transposed.0)?,
             layout(out, m, n, shape.pitches.2, false)?,
         ];
-        let algorithms = propose(card, description, layouts)
+        let algorithms = propose(card, description, layouts, shape.alignments)
             .map_err(|e| Error::invalid("cuBLASLt", format!("no way to compute {shape:?}: {e}")))?;
         let mut way = Way { description, layouts, algorithm: algorithms[0] };
         if card.products.is_rehearsal && !card.products.is_deterministic {
@@ -261,13 +262,25 @@ mod card {
         card: &Card,
         description: sys::cublasLtMatmulDesc_t,
         [b, a, out]: [sys::cublasLtMatrixLayout_t; 3],
+        alignments: [u32; 4],
     ) -> Result<Vec<sys::cublasLtMatmulAlgo_t>, lt::CublasError> {
-        let attribute = sys::cublasLtMatmulPreferenceAttributes_t::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
+        use sys::cublasLtMatmulPreferenceAttributes_t as Preference;
+        // The library's first factor is our second.
+        let aligned = [
+            Preference::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+            Preference::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
+            Preference::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
+            Preference::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES,
+        ];
+        let workspace = Preference::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
         let mut found: [sys::cublasLtMatmulHeuristicResult_t; NUM_WAYS] = unsafe { std::mem::zeroed() };
         let mut count = 0;
         unsafe {
             let preference = lt::create_matmul_pref()?;
-            lt::set_matmul_pref_attribute(preference, attribute, from_ref(&WORKSPACE_BYTES).cast(), 8)?;
+            lt::set_matmul_pref_attribute(preference, workspace, from_ref(&WORKSPACE_BYTES).cast(), 8)?;
+            for (attribute, alignment) in aligned.into_iter().zip(&alignments) {
+                lt::set_matmul_pref_attribute(preference, attribute, from_ref(alignment).cast(), 4)?;
+            }
             let status = sys::cublasLtMatmulAlgoGetHeuristic(
                 card.products.handle,
                 description,
@@ -289,6 +302,11 @@ mod card {
             return Err(lt::CublasError(sys::cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED));
         }
         Ok(algorithms)
+    }
+
+    /// The power of two up to 256 that an address is a multiple of.
+    fn alignment(pointer: CUdeviceptr) -> u32 {
+        1 << pointer.trailing_zeros().min(8)
     }
 
     /// Milliseconds of a run; none where it fails.

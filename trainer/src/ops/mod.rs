@@ -174,6 +174,15 @@ impl Machine {
         Ok(())
     }
 
+    /// What computes attention.
+    pub fn attention(&self) -> String {
+        match self {
+            Self::Host(_) => "the CPU".into(),
+            #[cfg(feature = "cuda")]
+            Self::Card(card) => card.attention.name(),
+        }
+    }
+
     /// Wait for all that was asked of the device.
     ///
     /// # Errors

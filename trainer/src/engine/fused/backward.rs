@@ -107,7 +107,7 @@ impl Linear {
     pub fn backward(&self, on: &mut Machine, x: Matrix, dout: Matrix, dx: Matrix, pass: &Pass) -> Result<()> {
         product(on, dx, Plain(dout), Plain(self.weight), 1.0, Base::Nothing)?;
         if let Some(gradient) = self.gradient {
-            product(on, gradient, Transposed(dout), Plain(x), 1.0, Base::Out)?;
+            product(on, gradient, Transposed(dout), Plain(x), 1.0, pass.waiting())?;
         }
         let Some(adapters) = &self.adapters else { return Ok(()) };
         let ranks = adapters.a.value.rows;

@@ -35,9 +35,16 @@ pub(super) struct Pass<'a> {
     pub epsilon: f64,
     /// What adapters leave out; its seed is that of the batch.
     pub dropout: Option<Dropout>,
+    /// Nothing waits for the next update yet: gradients of products need not be added to anything.
+    pub is_first: bool,
 }
 
 impl Pass<'_> {
+    /// What the gradient of a weight is added to.
+    pub fn waiting(&self) -> Base {
+        if self.is_first { Base::Nothing } else { Base::Out }
+    }
+
     /// The rows of a matrix that this batch has.
     pub fn rows(&self, matrix: Matrix) -> Matrix {
         matrix.rows(0, self.input.num_tokens)
@@ -140,6 +147,11 @@ pub(super) fn loss(on: &mut Machine, model: &Model, pass: &Pass, has_gradient: b
     on.zero(normed.rows(learned, padded - learned))?;
     let (norm, rstd) = (model.last_norm, buffers.last_rstd);
     rms_norm::forward(on, state, norm.value, rows, normed.rows(0, learned), rstd, pass.epsilon)?;
+    if let Some(gradient) =
+        model.head.gradient.filter(|_| has_gradient && padded == 0 && pass.is_first && !model.is_tied)
+    {
+        on.zero(gradient)?;
+    }
     for from in (0..padded).step_by(buffers.logits.rows) {
         let count = buffers.logits.rows.min(padded - from);
         let (part, logits) = (normed.rows(from, count), buffers.logits.rows(0, count));
@@ -149,7 +161,9 @@ pub(super) fn loss(on: &mut Machine, model: &Model, pass: &Pass, has_gradient: b
         cross_entropy::cross_entropy(on, logits, targets, losses, has_gradient)?;
         if has_gradient {
             if let Some(gradient) = model.head.gradient {
-                product(on, gradient, Transposed(logits), Plain(part), 1.0, Base::Out)?;
+                // A tied head's gradient has the embedding's place, and was set to 0 with it.
+                let base = if from == 0 && !model.is_tied { pass.waiting() } else { Base::Out };
+                product(on, gradient, Transposed(logits), Plain(part), 1.0, base)?;
             }
             // The gradient of the head's input takes its place.
             product(on, part, Plain(logits), Plain(model.head.value), 1.0, Base::Nothing)?;

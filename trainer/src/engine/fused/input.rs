@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Places for texts: cuDNN makes a plan for each number of them, and places may be left over.
-const TEXT_PLACES: [usize; 5] = [8, 16, 64, 128, 512];
+const TEXT_PLACES: [usize; 6] = [4, 8, 16, 64, 128, 512];
 /// Pieces begin at a multiple of so many indices, for 16-byte accesses.
 const ALIGNMENT: usize = 64;
 
@@ -164,8 +164,8 @@ mod tests {
         assert_eq!((piece(2), piece(3)), (&[0, 2, 4, 6][..], &[3, 9, 3, 2][..]));
         assert_eq!((piece(4), piece(5)), (&[0, 1, 2, 5, 7, 8][..], &[6, 7, 1, 4, 5, 0, 2, 3][..]));
         assert_eq!((piece(6), piece(7)), (&[0, 0, 2, 2, 4, 4, 4, 4][..], &[2, 2, 4, 4, 8, 8, 8, 8][..]));
-        assert_eq!(piece(8), [2, 2, 4, 0, 0, 0, 0, 0]);
-        assert_eq!(piece(9), [0, 24, 48, 96, 96, 96, 96, 96, 96]);
+        assert_eq!(piece(8), [2, 2, 4, 0]);
+        assert_eq!(piece(9), [0, 24, 48, 96, 96]);
         assert!(indices.values.len() <= max_len(8));
         let error = Indices::of(&batch, 9, Pitches { qkv: 1, out: 1, lse: 1 }).unwrap_err().to_string();
         assert!(error.contains("token 9 has no row"), "{error}");

@@ -55,6 +55,8 @@ pub struct Fused {
     /// Batches so far: their indices lie in one place and the other in turn.
     num_batches: usize,
     num_targets: u64,
+    /// Whether gradients wait for the next update; what lies in their place is worth nothing otherwise.
+    has_gradients: bool,
 }
 
 /// Why the fused engine does not train a model on a GPU, where it does not.
@@ -111,8 +113,21 @@ impl Fused {
             Options { deterministic: config.engine.deterministic, cudnn: config.engine.attention == Attention::Cudnn };
         let machine = Machine::new(device, &plan.layout, input::max_len(plan.num_tokens), &options)?;
         let (seq_len, seed) = (config.data.seq_len, config.seed);
-        let mut engine = Self { machine, plan, architecture, lora, seq_len, seed, num_batches: 0, num_targets: 0 };
+        let mut engine = Self {
+            machine,
+            plan,
+            architecture,
+            lora,
+            seq_len,
+            seed,
+            num_batches: 0,
+            num_targets: 0,
+            has_gradients: false,
+        };
         engine.fill(weights, adapter)?;
+        if device.is_cuda() {
+            engine.rehearse(config.train.part_rows)?;
+        }
         Ok(engine)
     }
 
@@ -189,7 +204,8 @@ impl Fused {
         let Plan { model, buffers, heads, .. } = &self.plan;
         let angles = Angles { cosines: buffers.cosines, sines: buffers.sines };
         let epsilon = self.architecture.rms_norm_eps;
-        let pass = Pass { input: &input, buffers, heads: *heads, angles, epsilon, dropout };
+        let is_first = !self.has_gradients;
+        let pass = Pass { input: &input, buffers, heads: *heads, angles, epsilon, dropout, is_first };
         forward::blocks(&mut self.machine, model, &pass)?;
         let done = then(&mut self.machine, model, &pass)?;
         self.machine.release()?;
@@ -202,26 +218,16 @@ impl Fused {
         Some(Dropout { share, seed })
     }
 
-    /// A step on `batch` that finds the fastest way for each product, and leaves nothing behind.
-    ///
-    /// # Errors
-    /// A device that fails.
-    pub fn rehearse(&mut self, batch: &Batch) -> Result<()> {
+    /// A step on a full batch that finds the fastest way for each product, and leaves nothing behind.
+    fn rehearse(&mut self, part_rows: usize) -> Result<()> {
+        let num_ids = self.architecture.vocab_size as u32;
+        let batch = Batch::random(part_rows, self.seq_len, num_ids, self.seed);
         self.machine.begin_rehearsal();
-        self.forward_backward(batch, 0, 0)?;
+        self.forward_backward(&batch, 0, 0)?;
         self.machine.end_rehearsal();
-        let buffers = &self.plan.buffers;
-        self.machine.zero(self.plan.model.trained.gradient)?;
-        self.machine.zero(buffers.total)?;
-        // The tails behind inputs are read in whole, and what was tried out may have left no numbers there.
-        for matrix in [buffers.attention_input, buffers.mlp_input, buffers.activated] {
-            self.machine.zero(matrix)?;
-        }
-        for saved in buffers.saved.clone() {
-            self.machine.zero(saved.attended)?;
-        }
-        self.num_targets = 0;
-        self.machine.wait()
+        self.has_gradients = false;
+        self.loss()?;
+        Ok(())
     }
 
     /// The machine, for measurements.
@@ -243,10 +249,17 @@ impl Engine for Fused {
     fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64) -> Result<()> {
         let dropout = self.dropout(step, part);
         self.num_targets += batch.num_targets() as u64;
+        if !self.has_gradients {
+            for gradient in self.plan.model.added() {
+                self.machine.zero(gradient)?;
+            }
+        }
         self.pass(batch, dropout, |on, model, pass| {
             forward::loss(on, model, pass, true)?;
             backward::blocks(on, model, pass)
-        })
+        })?;
+        self.has_gradients = true;
+        Ok(())
     }
 
     fn loss(&mut self) -> Result<Loss> {
@@ -295,6 +308,9 @@ impl Engine for Fused {
 
     fn update(&mut self, num_targets: u64, step: &Step, group: &mut dyn Group) -> Result<Updated> {
         let (trained, decayed) = (self.plan.model.trained, self.plan.model.num_decayed);
+        if !std::mem::take(&mut self.has_gradients) {
+            self.machine.zero(trained.gradient)?;
+        }
         if group.world() > 1 {
             let sum = group.sum(&self.machine.read(trained.gradient)?)?;
             self.machine.write(trained.gradient, &sum)?;
@@ -310,12 +326,14 @@ impl Engine for Fused {
             adamw::update(on, part, state, step, has_decay, seed)?;
         }
         self.place_adapters()?;
-        self.machine.zero(trained.gradient)?;
         let adamw::State { norm, is_finite } = adamw::decided(&self.machine, state)?;
         Ok(Updated { gradient_norm: norm, is_finite })
     }
 
     fn gradients(&self) -> Result<Weights> {
+        if !self.has_gradients {
+            return Ok(Weights::new());
+        }
         let of = |spot: &model::Spot| {
             let matrix = self.plan.model.trained.gradient.columns(spot.from, spot.len());
             Ok((spot.name.clone(), self.read(matrix, &spot.shape)?))
@@ -356,7 +374,7 @@ impl Engine for Fused {
         if let Some(extra) = saved.trained.keys().find(|name| !is_ours(name)) {
             return Err(Error::invalid("checkpoint", format!("tensor `{extra}` is not trained by this configuration")));
         }
-        self.place_adapters()?;
-        self.machine.zero(self.plan.model.trained.gradient)
+        self.has_gradients = false;
+        self.place_adapters()
     }
 }

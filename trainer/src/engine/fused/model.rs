@@ -90,6 +90,7 @@ pub(super) struct Model {
     pub layers: Vec<Layer>,
     pub last_norm: Weight,
     pub head: Weight,
+    pub is_tied: bool,
     /// All that is trained; matrices first, which decay.
     pub trained: Trained,
     pub num_decayed: usize,
@@ -129,7 +130,8 @@ impl Model {
             false => planner.weight(HEAD, architecture.vocab_size, architecture.hidden_size),
         };
         let frozen = planner.frozen;
-        Self { embedding, layers, last_norm, head, trained, num_decayed, spots, frozen }
+        let is_tied = architecture.tie_word_embeddings;
+        Self { embedding, layers, last_norm, head, is_tied, trained, num_decayed, spots, frozen }
     }
 }
 
@@ -239,6 +241,21 @@ impl Planner<'_> {
         let stacked = |flat: Matrix| flat.reshaped(first.from, b.len() * lora.rank, columns);
         let a = Weight { value: stacked(self.trained.value), gradient: Some(stacked(self.trained.gradient)) };
         Some(Adapters { number: layer * GROUPS.len() + group, scale: lora.scale(), a, b })
+    }
+}
+
+impl Model {
+    /// The gradients that are always added to: all but those of products, which a first part overwrites.
+    pub fn added(&self) -> Vec<Matrix> {
+        let is_added = |spot: &&Spot| spot.shape.len() < 2 || spot.name.contains(".lora_") || spot.name == EMBEDDING;
+        let mut ranges: Vec<(usize, usize)> = Vec::new();
+        for spot in self.spots.iter().filter(is_added) {
+            match ranges.last_mut().filter(|(from, len)| from + len == spot.from) {
+                Some((_, len)) => *len += spot.len(),
+                None => ranges.push((spot.from, spot.len())),
+            }
+        }
+        ranges.into_iter().map(|(from, len)| self.trained.gradient.columns(from, len)).collect()
     }
 }
 
