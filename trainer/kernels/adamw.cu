@@ -51,21 +51,21 @@ extern "C" __global__ void adamw_decide(const double* partial, int num_partials,
 }
 
 struct Update {
-    float size, beta1, beta2, root, epsilon, keep;  // root: of 1 - beta2^t; keep: 1 - rate * decay
+    float size, beta1, beta2, rise, epsilon, keep;  // rise: 1 / sqrt(1 - beta2^t); keep: 1 - rate * decay
 
     __device__ void apply(float gradient, float& value, float& first, float& second) const {
         first = beta1 * first + (1.0f - beta1) * gradient;
         second = beta2 * second + (1.0f - beta2) * gradient * gradient;
-        value = value * keep - size * first / (sqrtf(second) / root + epsilon);
+        value = value * keep - size * __fdividef(first, sqrtf(second) * rise + epsilon);
     }
 };
 
 // Masters and moments in f32; `value` is what is computed with.
 extern "C" __global__ void adamw_single(const float* gradient, float* master, float* first, float* second, bf16* value,
                                         unsigned long long count, const State* state, float size, float beta1,
-                                        float beta2, float root, float epsilon, float keep) {
+                                        float beta2, float rise, float epsilon, float keep) {
     if (state->is_finite == 0.0f) return;
-    Update update = {size, beta1, beta2, root, epsilon, keep};
+    Update update = {size, beta1, beta2, rise, epsilon, keep};
     float scale = state->scale;
     size_t stride = static_cast<size_t>(gridDim.x) * blockDim.x;
     for (size_t at = blockIdx.x * static_cast<size_t>(blockDim.x) + threadIdx.x; at < count / 8; at += stride) {
@@ -98,13 +98,15 @@ __device__ inline bf16 round_by_chance(float value, unsigned chance) {
 // Everything in bf16, rounded by chance: 8 bytes a number in place of 18.
 extern "C" __global__ void adamw_half(const bf16* gradient, bf16* first, bf16* second, bf16* value,
                                       unsigned long long count, const State* state, float size, float beta1, float beta2,
-                                      float root, float epsilon, float keep, unsigned long long seed) {
+                                      float rise, float epsilon, float keep, unsigned long long seed) {
     if (state->is_finite == 0.0f) return;
-    Update update = {size, beta1, beta2, root, epsilon, keep};
+    Update update = {size, beta1, beta2, rise, epsilon, keep};
     float scale = state->scale;
     size_t stride = static_cast<size_t>(gridDim.x) * blockDim.x;
     for (size_t at = blockIdx.x * static_cast<size_t>(blockDim.x) + threadIdx.x; at < (count + 7) / 8; at += stride) {
         bool is_whole = at * 8 + 8 <= count;
+        // One number by place for eight, and a linear congruential step (Knuth's MMIX) from each to the next.
+        unsigned long long chance = noise(seed, at);
         Eight g = {}, p = {}, m = {}, v = {};
         if (is_whole) {
             g = Eight::load(gradient + at * 8);
@@ -112,33 +114,36 @@ extern "C" __global__ void adamw_half(const bf16* gradient, bf16* first, bf16* s
             m = Eight::load(first + at * 8);
             v = Eight::load(second + at * 8);
         } else {
-            for (int i = 0; at * 8 + i < count; i++) {
-                g.at[i] = gradient[at * 8 + i];
-                p.at[i] = value[at * 8 + i];
-                m.at[i] = first[at * 8 + i];
-                v.at[i] = second[at * 8 + i];
-            }
+#pragma unroll  // an index that is not known would put the numbers into memory
+            for (int i = 0; i < 8; i++)
+                if (at * 8 + i < count) {
+                    g.at[i] = gradient[at * 8 + i];
+                    p.at[i] = value[at * 8 + i];
+                    m.at[i] = first[at * 8 + i];
+                    v.at[i] = second[at * 8 + i];
+                }
         }
         __align__(16) bf16 new_p[8], new_m[8], new_v[8];
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             update.apply(g.at[i] * scale, p.at[i], m.at[i], v.at[i]);
-            unsigned long long place = (at * 8 + i) * 2;
-            unsigned chance = noise(seed, place);
-            new_p[i] = round_by_chance(p.at[i], chance);
-            new_m[i] = round_by_chance(m.at[i], chance >> 16);
-            new_v[i] = round_by_chance(v.at[i], noise(seed, place + 1));
+            new_p[i] = round_by_chance(p.at[i], chance >> 48);
+            new_m[i] = round_by_chance(m.at[i], chance >> 32);
+            new_v[i] = round_by_chance(v.at[i], chance >> 16);
+            chance = chance * 6364136223846793005ull + 1442695040888963407ull;
         }
         if (is_whole) {
             *reinterpret_cast<uint4*>(value + at * 8) = *reinterpret_cast<uint4*>(new_p);
             *reinterpret_cast<uint4*>(first + at * 8) = *reinterpret_cast<uint4*>(new_m);
             *reinterpret_cast<uint4*>(second + at * 8) = *reinterpret_cast<uint4*>(new_v);
         } else {
-            for (int i = 0; at * 8 + i < count; i++) {
-                value[at * 8 + i] = new_p[i];
-                first[at * 8 + i] = new_m[i];
-                second[at * 8 + i] = new_v[i];
-            }
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+                if (at * 8 + i < count) {
+                    value[at * 8 + i] = new_p[i];
+                    first[at * 8 + i] = new_m[i];
+                    second[at * 8 + i] = new_v[i];
+                }
         }
     }
 }

@@ -59,14 +59,14 @@ __device__ inline float block_sum(float value) {
     return warp_sum(lane < num_warps ? sums[lane] : 0.0f);
 }
 
-// 32 bits that follow from a seed and a place alone, so that they do not depend on how a kernel is launched: two
+// 64 bits that follow from a seed and a place alone, so that they do not depend on how a kernel is launched: two
 // rounds of multiply-xorshift over both words (the finaliser of MurmurHash3, Appleby 2008, on 64 bits).
-__device__ inline unsigned noise(unsigned long long seed, unsigned long long place) {
+__device__ inline unsigned long long noise(unsigned long long seed, unsigned long long place) {
     unsigned long long x = place + seed * 0x9e3779b97f4a7c15ull;
     x ^= x >> 33;
     x *= 0xff51afd7ed558ccdull;
     x ^= x >> 33;
     x *= 0xc4ceb9fe1a85ec53ull;
     x ^= x >> 33;
-    return static_cast<unsigned>(x);
+    return x;
 }

@@ -11,6 +11,6 @@ extern "C" __global__ void dropout(const bf16* x, bf16* out, int columns, int x_
     if (is_added) sum = Eight::load(out + row * out_pitch + column);
 #pragma unroll
     for (int i = 0; i < 8; i++)
-        if (noise(seed, row * columns + column + i) >= threshold) sum.at[i] += value.at[i] * scale;
+        if (static_cast<unsigned>(noise(seed, row * columns + column + i)) >= threshold) sum.at[i] += value.at[i] * scale;
     sum.store(out + row * out_pitch + column);
 }

@@ -509,11 +509,14 @@ fn fused(model: &Model, adapter: Option<(Lora, Weights)>, changes: &str) -> Fuse
     Fused::new(model.0.clone(), model.1.clone(), adapter, &device, &config(changes)).expect("an engine")
 }
 
-/// The greatest relative error of a gradient, and whose it is.
-fn worst(ours: &Weights, theirs: &Weights) -> (f64, String) {
+/// The mean and the greatest relative error of gradients, and whose it is.
+fn errors(ours: &Weights, theirs: &Weights) -> (f64, f64, String) {
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     let error = |(name, theirs): (&String, &Tensor)| (distance(&flat(&ours[name]), &flat(theirs)), name.clone());
-    theirs.iter().map(error).max_by(|a, b| a.0.total_cmp(&b.0)).expect("a gradient")
+    let errors: Vec<_> = theirs.iter().map(error).collect();
+    let mean = errors.iter().map(|(error, _)| error).sum::<f64>() / errors.len() as f64;
+    let (worst, name) = errors.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).expect("a gradient");
+    (mean, worst, name)
 }
 
 #[test]
@@ -538,11 +541,12 @@ fn loss_and_gradients_are_the_reference_engines_to_bf16() {
         for changes in ["", "engine.attention = \"own\""] {
             let mut fused = fused(model, lora.clone(), changes);
             let ours = learn(&mut fused, &batch, 0, 0);
-            let (error, tensor) = worst(&fused.gradients().unwrap(), &theirs_gradients);
-            println!("{name} {changes}: loss {:.2e}, gradients {error:.2e} ({tensor})", ours.nats / theirs.nats - 1.0);
+            let (mean, worst, tensor) = errors(&fused.gradients().unwrap(), &theirs_gradients);
+            let loss = ours.nats / theirs.nats - 1.0;
+            println!("{name} {changes}: loss {loss:.2e}, gradients {mean:.2e}, worst {worst:.2e} ({tensor})");
             assert!((ours.nats / theirs.nats - 1.0).abs() < 1e-3, "{name}: {ours:?} {theirs:?}");
-            // torch's own in bf16 are up to 1.4e-2 on these models; see `fixture/bf16.py`.
-            assert!(error < 1.3e-2, "{name}, {tensor}: {error}");
+            // What torch's own gradients in bf16 are off by on these models; see `fixture/bf16.py`.
+            assert!(mean < 1.3e-2 && worst < 2e-2, "{name}, {tensor}: {mean} {worst}");
         }
     }
 }
@@ -600,24 +604,30 @@ fn packed_accumulated_and_in_other_chunks_it_is_the_same_to_rounding() {
         ("256 rows of logits at a time", &vec![together.clone()], "engine.loss_rows = 256"),
     ] {
         let (other, gradients) = gradients(batches, changes);
-        let (error, tensor) = worst(&gradients, &expected);
+        let (_, error, tensor) = errors(&gradients, &expected);
         println!("{name}: loss {:.2e}, gradients {error:.2e} ({tensor})", other / nats - 1.0);
         assert!((other / nats - 1.0).abs() < 1e-4 && error < 5e-3, "{name}: {error} {tensor}");
     }
 }
 
-/// A model, a batch and our gradients, for `fixture/bf16.py` to compare with torch's in bf16.
+/// Models, an adapter, a batch and our gradients, for `fixture/bf16.py` to compare with torch's in bf16.
 #[test]
 #[ignore = "writes to the folder CHECK for fixture/bf16.py"]
 fn writes_gradients_for_torch() {
     let folder = std::path::PathBuf::from(std::env::var_os("CHECK").expect("CHECK names a folder"));
-    for (name, model) in [("tiny", small(256, 344, 3, (4, 2), 1000)), ("block", small(4096, 11_008, 1, (32, 32), 8192))]
+    let (tiny, block) = (small(256, 344, 3, (4, 2), 1000), small(4096, 11_008, 1, (32, 32), 8192));
+    let maps = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+    for (name, model, lora) in
+        [("tiny", &tiny, None), ("block", &block, None), ("tiny-adapter", &tiny, Some(adapter(&tiny.0, &maps, &[])))]
     {
         let texts = texts(&[256, 256], 1000, 1);
-        let mut engine = fused(&model, None, "");
+        let mut engine = fused(model, lora.clone(), "");
         let loss = learn(&mut engine, &packed(&texts, 256), 0, 0);
         let folder = folder.join(name);
         weights::write_folder(&folder, &model.0, &model.1).unwrap();
+        if let Some((lora, adapter)) = lora {
+            lora.write(&folder.join("adapter"), None, &adapter).unwrap();
+        }
         let gradients: BTreeMap<String, Tensor> = engine
             .gradients()
             .unwrap()

@@ -121,7 +121,7 @@ pub fn update(
 ) -> Result<()> {
     let number = (step.number + 1) as f64;
     let size = step.learning_rate / (1.0 - step.beta1.powf(number));
-    let root = (1.0 - step.beta2.powf(number)).sqrt();
+    let rise = 1.0 / (1.0 - step.beta2.powf(number)).sqrt();
     let keep = 1.0 - if has_decay { step.learning_rate * step.weight_decay } else { 0.0 };
     match on {
         Machine::Host(host) => {
@@ -137,14 +137,19 @@ pub fn update(
                 let g = gradient * decided[1];
                 *m = beta1 * *m + (1.0 - beta1) * g;
                 *v = beta2 * *v + (1.0 - beta2) * g * g;
-                *p = *p * keep as f32 - size as f32 * *m / (v.sqrt() / root as f32 + step.epsilon as f32);
+                *p = *p * keep as f32 - size as f32 * *m / (v.sqrt() * rise as f32 + step.epsilon as f32);
             }
             if trained.master.is_none() {
+                let mut chance = 0;
                 for at in 0..values.len() {
-                    let (chance, more) = (noise(seed, 2 * at as u64), noise(seed, 2 * at as u64 + 1));
-                    values[at] = round_by_chance(values[at], chance);
-                    first[at] = round_by_chance(first[at], chance >> 16);
-                    second[at] = round_by_chance(second[at], more);
+                    if at % 8 == 0 {
+                        chance = noise(seed, at as u64 / 8);
+                    }
+                    values[at] = round_by_chance(values[at], chance >> 48);
+                    first[at] = round_by_chance(first[at], chance >> 32);
+                    second[at] = round_by_chance(second[at], chance >> 16);
+                    // Knuth's MMIX.
+                    chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 }
             }
             host.write(trained.first, &first);
@@ -163,7 +168,7 @@ pub fn update(
                 arguments = arguments.pointer(card.pointer(matrix));
             }
             arguments = arguments.long(trained.value.columns as u64).pointer(card.pointer(state));
-            for number in [size, step.beta1, step.beta2, root, step.epsilon, keep] {
+            for number in [size, step.beta1, step.beta2, rise, step.epsilon, keep] {
                 arguments = arguments.float(number);
             }
             let kernel = match trained.master {
@@ -180,8 +185,9 @@ pub fn update(
 }
 
 /// To one of the two nearest numbers of bf16, so that the mean is the number; also where a number is f32, as on a CPU.
-fn round_by_chance(value: f32, chance: u32) -> f32 {
-    if value.is_finite() { f32::from_bits((value.to_bits() + (chance & 0xffff)) & 0xffff_0000) } else { value }
+fn round_by_chance(value: f32, chance: u64) -> f32 {
+    let chance = (chance & 0xffff) as u32;
+    if value.is_finite() { f32::from_bits((value.to_bits() + chance) & 0xffff_0000) } else { value }
 }
 
 /// Copy an adapter's `b`: (rows, rank), singles, to `to`: (rows, rank) in rows of any pitch, halves, scaled.

@@ -199,7 +199,6 @@ impl Card {
     }
 
     pub(super) fn zero(&mut self, matrix: Matrix) -> Result<()> {
-        assert_eq!(matrix.pitch, matrix.columns, "only whole rows are zeroed");
         let bytes = matrix.len() * matrix.kind.bytes();
         if bytes == 0 {
             return Ok(());

@@ -30,7 +30,8 @@ pub fn dropout(on: &mut Machine, x: Matrix, out: Matrix, is_added: bool, dropout
             let values = host.read(x);
             host.change(out, |out| {
                 for (place, (out, x)) in out.iter_mut().zip(values).enumerate() {
-                    let kept = if noise(dropout.seed, place as u64) >= threshold { x * scale as f32 } else { 0.0 };
+                    let kept =
+                        if noise(dropout.seed, place as u64) as u32 >= threshold { x * scale as f32 } else { 0.0 };
                     *out = if is_added { *out + kept } else { kept };
                 }
             });

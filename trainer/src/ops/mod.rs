@@ -166,6 +166,7 @@ impl Machine {
     /// # Errors
     /// A device that fails.
     pub fn zero(&mut self, matrix: Matrix) -> Result<()> {
+        assert!(matrix.rows == 1 || matrix.pitch == matrix.columns, "rows without gaps");
         match self {
             Self::Host(host) => host.write(matrix, &vec![0.0; matrix.len()]),
             #[cfg(feature = "cuda")]
