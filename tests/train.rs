@@ -2,11 +2,14 @@
 
 use std::{
     collections::BTreeMap,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
     time::Duration,
 };
+
+use corpus_format::reader::hash_file;
 
 use crate::support::{self, arg, pipeline_ok, program};
 
@@ -72,6 +75,14 @@ rows = 4
     let path = folder.join("config.toml");
     fs_err::write(&path, text).expect("written");
     path
+}
+
+/// A copy of the corpus, to be damaged.
+fn copied_shards(folder: &Path) -> PathBuf {
+    let copy = folder.join("shards");
+    let copied = Command::new("cp").args(["-r", arg(&shared().join("shards")), arg(&copy)]).status().expect("cp runs");
+    assert!(copied.success());
+    copy
 }
 
 fn trainer(arguments: &[&str]) -> (bool, String) {
@@ -241,6 +252,61 @@ fn a_full_disk_and_a_damaged_checkpoint_cost_the_steps_since_the_one_before() {
     assert!(printed.contains("14 of 14"), "{printed}");
 }
 
+/// How a test gets mounts of its own, which end with it: as root, or as the root of a user namespace.
+fn own_mounts(folder: &Path) -> Option<&'static str> {
+    let probe = "mount -t tmpfs -o size=1m tmpfs \"$0\" && mount -o remount,size=2m \"$0\"";
+    ["-m", "-rm"].into_iter().find(|namespace| {
+        let tried = Command::new("unshare").args([*namespace, "bash", "-c", probe, arg(folder)]).output();
+        tried.is_ok_and(|output| output.status.success())
+    })
+}
+
+#[test]
+fn a_disk_without_room_keeps_the_checkpoint_before_and_the_same_command_goes_on_with_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(namespace) = own_mounts(folder.path()) else {
+        // Past the harness, which shows what a test prints only where it fails.
+        let line = b"SKIPPED: a full disk was not tried: no tmpfs can be mounted here\n";
+        std::io::stderr().write_all(line).expect("written");
+        return;
+    };
+    let all_are_kept = [("keep = 2", "keep = 99")];
+    let expected = tempfile::tempdir().expect("a folder");
+    train_ok(&[arg(&tiny(expected.path(), &all_are_kept))]);
+    let expected = expected.path().join("run");
+    let first = expected.join("checkpoints/step-00000003");
+    let num_bytes = |entry: std::io::Result<fs_err::DirEntry>| {
+        entry.and_then(|entry| entry.metadata()).expect("a file of the checkpoint").len()
+    };
+    let checkpoint_bytes: u64 = fs_err::read_dir(&first).expect("listed").map(num_bytes).sum();
+
+    // Room for the first checkpoint and half of the second; then for all of them.
+    let script = r#"
+        mount -t tmpfs -o size="$1" tmpfs "$2" || exit 1
+        "$3" train "$4" --resume; echo "with little room: $?"
+        cp -r "$2/checkpoints" "$5"
+        mount -o remount,size=100m "$2" || exit 1
+        "$3" train "$4" --resume; echo "with more room: $?"
+        cp -r "$2" "$6"
+    "#;
+    let config = tiny(folder.path(), &all_are_kept);
+    let [run, left, whole] = ["run", "left", "whole"].map(|name| folder.path().join(name));
+    fs_err::create_dir_all(&run).expect("made");
+    let output = Command::new("unshare")
+        .args([namespace, "bash", "-c", script, "bash", &(checkpoint_bytes * 3 / 2).to_string(), arg(&run)])
+        .arg(program("trainer").get_program())
+        .args([&config, &left, &whole])
+        .output()
+        .expect("unshare starts");
+    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(printed.contains("with little room: 1") && printed.contains("No space left on device"), "{printed}");
+    assert!(printed.contains("with more room: 0") && printed.contains("14 of 14"), "{printed}");
+    let before = support::hashes(&first).into_iter();
+    let before: BTreeMap<_, _> = before.map(|(name, hash)| (format!("step-00000003/{name}"), hash)).collect();
+    assert_eq!(support::hashes(&left), before, "the checkpoint before, and nothing else");
+    assert_eq!(computed(&whole), computed(&expected));
+}
+
 #[test]
 fn two_ranks_compute_what_one_does() {
     let one = tempfile::tempdir().expect("a folder");
@@ -367,10 +433,7 @@ fn what_cannot_be_trained_is_an_error_and_does_no_damage() {
     fs_err::remove_dir_all(folder.path().join("run")).expect("removed");
 
     // A shard that was changed is found before it is read.
-    let shards = folder.path().join("shards");
-    let copied =
-        Command::new("cp").args(["-r", arg(&shared().join("shards")), arg(&shards)]).status().expect("cp runs");
-    assert!(copied.success());
+    let shards = copied_shards(folder.path());
     let shard = support::hashes(&shards)
         .into_keys()
         .find(|name| name.contains("documents") && name.contains("train"))
@@ -396,6 +459,65 @@ fn what_cannot_be_trained_is_an_error_and_does_no_damage() {
     assert!(!ok && printed.contains("another corpus or tokenizer"), "{printed}");
     let (ok, printed) = trainer(&["export", arg(&folder.path().join("absent"))]);
     assert!(!ok && printed.contains("config.json"), "{printed}");
+}
+
+/// A parquet file with the column `text` and not one row.
+const NO_ROWS: &[u8] =
+    b"PAR1\x15\x02\x19,H\x06schema\x15\x02\x00\x15\x0c%\x02\x18\x04text%\x00\x00\x16\x00\x19\x0c\x00!\x00\x00\x00PAR1";
+
+#[test]
+fn a_split_without_texts_is_named_before_anything_is_learned() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (original, shards) = (shared().join("shards"), copied_shards(folder.path()));
+    let of_copy = (arg(&original), arg(&shards));
+    let run = folder.path().join("run");
+    let refused = |changes: &[(&str, &str)], expected: &str| {
+        let changes = [&[of_copy][..], changes].concat();
+        let (ok, printed) = trainer(&["train", arg(&tiny(folder.path(), &changes))]);
+        assert!(!ok && printed.contains(expected), "{expected}: {printed}");
+        assert!(!run.join("checkpoints").exists());
+    };
+    let path = shards.join("index.json");
+    let index: serde_json::Value = serde_json::from_slice(&fs_err::read(&path).expect("read")).expect("JSON");
+    let write = |index: &serde_json::Value| fs_err::write(&path, index.to_string()).expect("written");
+    let without = |split: &str| {
+        let mut index = index.clone();
+        index["files"].as_array_mut().expect("files").retain(|file| file["split"] != split);
+        write(&index);
+    };
+
+    without("train");
+    refused(&[], "it has no documents in the split `train`");
+    refused(&[("task = \"pretrain\"", "task = \"instruct\"")], "it has no instructions in the split `train`");
+    assert!(!run.exists());
+
+    // Without anything to measure on, a run says how to do without, and does.
+    without("validation");
+    refused(&[], "no documents in the split `validation`; evaluate.rows = 0 trains without measuring");
+    let unmeasured = [of_copy, ("steps = 14", "steps = 3"), ("every = 5\nrows = 4", "every = 5\nrows = 0")];
+    let printed = train_ok(&[arg(&tiny(folder.path(), &unmeasured))]);
+    assert!(printed.contains("3 of 3") && !printed.contains("validation"), "{printed}");
+    fs_err::remove_dir_all(&run).expect("removed");
+
+    // Shards that are there and hold no row; and one that holds nothing at all.
+    let (mut empty, mut names) = (index, Vec::new());
+    for file in empty["files"].as_array_mut().expect("files") {
+        if file["table"] == "documents" && file["split"] == "train" {
+            let name = file["path"].as_str().expect("a path").to_owned();
+            fs_err::write(shards.join(&name), NO_ROWS).expect("written");
+            let (bytes, sha256) = hash_file(&shards.join(&name)).expect("hashed");
+            file["rows"] = 0.into();
+            file["bytes"] = bytes.into();
+            file["sha256"] = sha256.into();
+            names.push(name);
+        }
+    }
+    write(&empty);
+    refused(&[], "it has no documents in the split `train`");
+    let name = names.pop().expect("a shard");
+    fs_err::write(shards.join(&name), "").expect("written");
+    refused(&[], &format!("{name}: unreadable shard"));
+    assert!(!run.exists());
 }
 
 #[test]

@@ -107,6 +107,32 @@ fn files_that_are_cut_or_lie_are_named() {
 }
 
 #[test]
+fn pickles_that_are_cut_or_lie_are_named() {
+    let folder = folder();
+    fs_err::remove_file(folder.path().join("model.safetensors")).unwrap();
+    let path = folder.path().join("pytorch_model.bin");
+    let bytes = fs_err::read(fixture("pytorch_model.bin")).unwrap();
+    let with = |bytes: &[u8]| {
+        fs_err::write(&path, bytes).unwrap();
+        let error = refusal(folder.path());
+        assert!(error.contains("pytorch_model.bin: "), "{} bytes: {error}", bytes.len());
+    };
+    // In the list of tensors, in the middle of one, before the archive's directory, in it, and in its last record.
+    for length in [0, 4, 100, 2000, bytes.len() / 2, bytes.len() - 2000, bytes.len() - 100, bytes.len() - 1] {
+        with(&bytes[..length]);
+    }
+    let changed = |from: &[u8], to: &[u8]| {
+        assert_eq!(from.len(), to.len());
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+    };
+    // The embedding's shape, (101, 24), grows by a row that its storage does not hold.
+    with(&changed(b"K\x65K\x18\x86", b"K\x66K\x18\x86"));
+    // The storage's description loses its last part, the number of values.
+    with(&changed(b"q\x06M\x78\x09", b"r\x06\x00\x00\x00"));
+}
+
+#[test]
 fn tensors_that_are_missing_extra_or_misshapen_are_named() {
     let folder = folder();
     let (_, weights) = model("model");

@@ -150,9 +150,10 @@ impl Stream {
             readers.push(reader);
         }
         if units.is_empty() {
+            let hint = if split == Split::Validation { "; evaluate.rows = 0 trains without measuring" } else { "" };
             return Err(Error::invalid(
                 corpus.dir().display(),
-                format!("it has no {table} in the split `{}`", split.as_str()),
+                format!("it has no {table} in the split `{}`{hint}", split.as_str()),
             ));
         }
         let fresh = || State {

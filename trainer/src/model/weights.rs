@@ -74,7 +74,10 @@ pub fn read_file(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let bad = |e: candle_core::Error| Error::invalid(path.display(), e.to_string());
     if path.extension().is_some_and(|extension| extension == "bin") {
         fs_err::metadata(path)?;
-        return candle_core::pickle::read_all(path).map_err(bad);
+        // candle's reader panics at tuples that are shorter than PyTorch's.
+        let read = std::panic::catch_unwind(|| candle_core::pickle::read_all(path));
+        let torn = |_| Err(candle_core::Error::Msg("not a pickle of tensors as PyTorch writes it".into()));
+        return read.unwrap_or_else(torn).map_err(bad);
     }
     let bytes = fs_err::read(path)?;
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(bad)?;
