@@ -308,6 +308,69 @@ fn a_disk_without_room_keeps_the_checkpoint_before_and_the_same_command_goes_on_
 }
 
 #[test]
+fn an_export_replaces_exports_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    train_ok(&[arg(&tiny(folder.path(), &[("steps = 14", "steps = 2")]))]);
+    let export = |out: &Path| trainer(&["export", arg(&run), "--out", arg(out)]);
+    let refused = |out: &Path, expected: &str| {
+        let before = support::hashes(folder.path());
+        let (ok, printed) = export(out);
+        assert!(!ok && printed.contains(expected), "{expected}: {printed}");
+        assert_eq!(support::hashes(folder.path()), before);
+    };
+    refused(&run, "which the export is made of");
+    refused(&folder.path().join("run/../run"), "which the export is made of");
+    refused(folder.path(), "which the export is made of");
+    refused(&shared().join("tokenizer"), "which the export is made of");
+
+    let out = folder.path().join("out");
+    assert!(export(&out).0);
+    let written = support::hashes(&out);
+    // One that is there gives way, and leaves nothing.
+    fs_err::write(out.join("README.md"), "old").expect("written");
+    fs_err::write(out.join("model-00001-of-00002.safetensors"), "old").expect("written");
+    assert!(export(&out).0);
+    assert_eq!(support::hashes(&out), written);
+    let names: Vec<_> =
+        fs_err::read_dir(folder.path()).expect("listed").map(|e| e.expect("an entry").file_name()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+
+    // Somebody's own: another run, a base with a file of its own, notes.
+    let other = folder.path().join("other");
+    fs_err::create_dir_all(other.join("checkpoints")).expect("made");
+    fs_err::write(other.join("config.json"), "{}").expect("written");
+    refused(&other, "holds `checkpoints`, which no export writes");
+    fs_err::create_dir(out.join("adapter")).expect("made");
+    fs_err::write(out.join("adapter/notes.txt"), "mine").expect("written");
+    refused(&out, "holds `notes.txt`, which no export writes");
+    let notes = folder.path().join("notes");
+    fs_err::create_dir(&notes).expect("made");
+    fs_err::write(notes.join("README.md"), "mine").expect("written");
+    refused(&notes, "holds no model; it is left alone");
+
+    // The base of a run is an export like any other, and stays.
+    let text = fs_err::read_to_string(tiny(folder.path(), &[("steps = 14", "steps = 2")])).expect("read");
+    let (head, tail) = text.split_once("[model.new]").expect("a model");
+    let tail = tail.split_once("[data]").expect("data").1;
+    let base = run.join("model");
+    assert!(export(&base).0);
+    let path = folder.path().join("next.toml");
+    let text = format!("{head}[model]\nbase = {base:?}\n[data]{tail}").replace("/run\"", "/next\"");
+    fs_err::write(&path, text).expect("written");
+    train_ok(&[arg(&path)]);
+    let before = support::hashes(folder.path());
+    let (ok, printed) = trainer(&["export", arg(&folder.path().join("next")), "--out", arg(&base)]);
+    assert!(!ok && printed.contains("which the export is made of"), "{printed}");
+    assert_eq!(support::hashes(folder.path()), before);
+
+    // What a killed export left does not keep a run from being removed.
+    fs_err::create_dir(run.join("exporting-abc")).expect("made");
+    train_ok(&[arg(&tiny(folder.path(), &[("steps = 14", "steps = 2")])), "--fresh"]);
+    assert!(!run.join("exporting-abc").exists());
+}
+
+#[test]
 fn two_ranks_compute_what_one_does() {
     let one = tempfile::tempdir().expect("a folder");
     train_ok(&[arg(&tiny(one.path(), &[]))]);

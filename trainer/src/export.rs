@@ -2,16 +2,34 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use minijinja::{Environment, context};
 use vocab::Tokenizer;
 
 use crate::{
-    Config, Error, Result, checkpoint, metrics,
-    model::weights,
+    Config, Error, Result, checkpoint, json, metrics,
+    model::weights::{self, Weights},
     run::CONFIG,
     start::{self, Start},
 };
+
+/// How folders begin that an export needs until it is done.
+pub(crate) const REMNANT: &str = "exporting-";
+
+/// The folder of the adapter in that of the model.
+const ADAPTER: &str = "adapter";
+
+/// The files of a tokenizer.
+const TOKENIZER: [&str; 4] = ["tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
+/// Other files.
+const FILES: [&str; 6] = [
+    "config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "README.md",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+];
 
 /// What was written.
 pub struct Exported {
@@ -28,37 +46,19 @@ pub struct Exported {
 /// # Errors
 /// A run without a whole checkpoint, or whose base is gone; a folder that holds something else.
 pub fn export(run: &Path, out: Option<&Path>) -> Result<Exported> {
-    let path = run.join(CONFIG);
-    let text = fs_err::read_to_string(&path)?;
-    let config: Config = serde_json::from_str(&text).map_err(|e| Error::invalid(path.display(), e.to_string()))?;
+    let config: Config = json::read(&run.join(CONFIG))?;
+    let out = out.map_or_else(|| run.join("model"), Path::to_owned);
+    check_target(&out, run, &config)?;
     let newest = checkpoint::newest(run, |error| eprintln!("left aside: {error}"))?
         .ok_or_else(|| Error::invalid(run.display(), "it has no whole checkpoint"))?;
     let (progress, saved) = checkpoint::read(&newest)?;
     let tokenizer = Tokenizer::open(&config.tokenizer)?;
-    let Start { architecture, mut weights, adapter } = start::start(&config, &tokenizer)?;
-    let out = out.map_or_else(|| run.join("model"), Path::to_owned);
-    if out.exists() && !out.join("config.json").exists() {
-        return Err(Error::invalid(out.display(), "is there already and holds no model; it is left alone"));
-    }
+    let Start { mut architecture, mut weights, adapter } = start::start(&config, &tokenizer)?;
 
     let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(parent)?;
-    let folder = tempfile::Builder::new().prefix("exporting-").tempdir_in(parent)?;
+    let folder = tempfile::Builder::new().prefix(REMNANT).tempdir_in(parent)?;
     let dtype = config.train.dtype.into();
-    let mut adapter_folder = None;
-    match &adapter {
-        Some((lora, _)) => {
-            lora.merge(&mut weights, &saved.trained)?;
-            let base = config.model.base.as_ref().map(|base| base.display().to_string());
-            lora.write(&folder.path().join("adapter"), base.as_deref(), &saved.trained)?;
-            adapter_folder = Some(out.join("adapter"));
-        }
-        None => weights = saved.trained,
-    }
-    for tensor in weights.values_mut() {
-        *tensor = tensor.to_dtype(dtype)?;
-    }
-    let mut architecture = architecture;
     for (key, id) in [
         ("bos_token_id", Some(tokenizer.begin())),
         ("eos_token_id", Some(tokenizer.end())),
@@ -66,8 +66,18 @@ pub fn export(run: &Path, out: Option<&Path>) -> Result<Exported> {
     ] {
         architecture.other.insert(key.to_owned(), serde_json::json!(id));
     }
-    weights::write_folder(folder.path(), &architecture, &weights)?;
-    for name in ["tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] {
+    let mut adapter_folder = None;
+    match &adapter {
+        Some((lora, _)) => {
+            let base = config.model.base.as_ref().map(|base| base.display().to_string());
+            lora.merge(&mut weights, &saved.trained)?;
+            lora.write(&folder.path().join(ADAPTER), base.as_deref(), &saved.trained)?;
+            adapter_folder = Some(out.join(ADAPTER));
+        }
+        None => weights = saved.trained,
+    }
+    weights::write_folder(folder.path(), &architecture, &typed(&weights, dtype)?)?;
+    for name in TOKENIZER {
         let from = if config.tokenizer.is_dir() { config.tokenizer.join(name) } else { config.tokenizer.clone() };
         if from.exists() && (config.tokenizer.is_dir() || name == "tokenizer.model") {
             fs_err::copy(&from, folder.path().join(name))?;
@@ -75,12 +85,71 @@ pub fn export(run: &Path, out: Option<&Path>) -> Result<Exported> {
     }
     let card = card(&config, &progress, run, weights.values().map(Tensor::elem_count).sum())?;
     fs_err::write(folder.path().join("README.md"), card)?;
-    if out.exists() {
-        fs_err::remove_dir_all(&out)?;
-    }
-    fs_err::rename(folder.path(), &out)?;
-    let _moved = folder.keep();
+    replace(&out, folder, parent)?;
     Ok(Exported { model: out, adapter: adapter_folder, step: progress.step })
+}
+
+fn typed(weights: &Weights, dtype: DType) -> Result<Weights> {
+    weights.iter().map(|(name, tensor)| Ok((name.clone(), tensor.to_dtype(dtype)?))).collect()
+}
+
+/// Check that nothing is lost where `out` is replaced.
+fn check_target(out: &Path, run: &Path, config: &Config) -> Result<()> {
+    if !out.exists() {
+        return Ok(());
+    }
+    let whole = out.canonicalize()?;
+    let needed = [Some(run), config.model.base.as_deref(), config.model.adapter.as_deref(), Some(&config.tokenizer)];
+    for path in needed.into_iter().flatten() {
+        if path.canonicalize().is_ok_and(|path| path.starts_with(&whole)) {
+            let what = format!("is, or holds, {}, which the export is made of", path.display());
+            return Err(Error::invalid(out.display(), what));
+        }
+    }
+    let is_empty = fs_err::read_dir(out)?.next().is_none();
+    if !is_empty && !out.join("config.json").exists() {
+        return Err(Error::invalid(out.display(), "is there already and holds no model; it is left alone"));
+    }
+    check_names(out)
+}
+
+/// Check that a folder holds nothing but what an export writes.
+fn check_names(folder: &Path) -> Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_shard = name.starts_with("model-") && name.ends_with(".safetensors");
+        let is_ours = if entry.file_type()?.is_dir() {
+            check_names(&entry.path())?;
+            name == ADAPTER
+        } else {
+            is_shard || TOKENIZER.contains(&name.as_ref()) || FILES.contains(&name.as_ref())
+        };
+        if !is_ours {
+            let what = format!("holds `{name}`, which no export writes; it is left alone");
+            return Err(Error::invalid(folder.display(), what));
+        }
+    }
+    Ok(())
+}
+
+/// Put `new` at `out`. What was there is put aside before, and removed last.
+fn replace(out: &Path, new: tempfile::TempDir, parent: &Path) -> Result<()> {
+    let aside = tempfile::Builder::new().prefix(REMNANT).tempdir_in(parent)?;
+    let old = aside.path().join("old");
+    let was_there = out.exists();
+    if was_there {
+        fs_err::rename(out, &old)?;
+    }
+    if let Err(error) = fs_err::rename(new.path(), out) {
+        if was_there {
+            fs_err::rename(&old, out)?;
+        }
+        return Err(error.into());
+    }
+    let _moved = new.keep();
+    Ok(aside.close()?)
 }
 
 fn card(config: &Config, progress: &checkpoint::Progress, run: &Path, num_parameters: usize) -> Result<String> {

@@ -32,6 +32,7 @@ pub mod run;
 pub mod start;
 
 mod error;
+mod json;
 mod random;
 
 pub use config::Config;

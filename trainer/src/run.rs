@@ -25,7 +25,9 @@ use crate::{
         stream::{Counts, Plan, Source, State, Stream},
     },
     engine::{self, Engine, Loss, Saved},
+    export,
     group::{self, Group, Place},
+    json,
     metrics::{self, Metrics, StepMetrics, Validation, page},
     plan,
     start::{self, Start},
@@ -123,7 +125,7 @@ impl<'a> Run<'a> {
 
         fs_err::create_dir_all(&config.output)?;
         if is_first {
-            fs_err::write(config.output.join(CONFIG), format!("{:#}\n", serde_json::json!(config)))?;
+            json::write(&config.output.join(CONFIG), config)?;
         }
         let metrics = is_first.then(|| Metrics::open(&config.output, progress.step, progress.num_steps)).transpose()?;
         Ok(Self {
@@ -359,6 +361,7 @@ pub fn remove(folder: &Path) -> Result<()> {
     let ours = [
         "checkpoints",
         CONFIG,
+        "config.json.new",
         metrics::LINES,
         "metrics.jsonl.new",
         "tensorboard",
@@ -368,7 +371,8 @@ pub fn remove(folder: &Path) -> Result<()> {
     ];
     for entry in fs_err::read_dir(folder)? {
         let name = entry?.file_name();
-        if !ours.contains(&name.to_string_lossy().as_ref()) {
+        let text = name.to_string_lossy();
+        if !ours.contains(&text.as_ref()) && !text.starts_with(export::REMNANT) {
             return Err(Error::invalid(
                 folder.display(),
                 format!("holds `{}`, which no run writes; it is left alone", name.display()),
