@@ -75,6 +75,17 @@ pub struct Place {
     pub is_launched: bool,
 }
 
+/// Rank and world as torchrun, Open MPI, MPICH and Slurm say them.
+const LAUNCHERS: [(&str, &str); 4] = [
+    ("RANK", "WORLD_SIZE"),
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("PMI_RANK", "PMI_SIZE"),
+    ("SLURM_PROCID", "SLURM_NTASKS"),
+];
+
+/// The rank on a machine, as they say it; what Slurm starts as MPICH would is numbered by Slurm.
+const LOCAL_RANKS: [&str; 4] = ["LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"];
+
 impl Place {
     /// Read a place from environment variables; a single process where there are none.
     ///
@@ -89,18 +100,28 @@ impl Place {
                 })
                 .transpose()
         };
-        let rank = number(&["RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"])?.unwrap_or(0);
-        let world = number(&["WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"])?;
-        let (world, is_launched) = (world.unwrap_or(1), world.is_some());
-        let local_rank = number(&["LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"])?.unwrap_or(0);
-        if rank >= world {
-            return Err(Error::invalid("RANK", format!("it is {rank}, and WORLD_SIZE is {world}")));
+        if variable("RANK").is_some() != variable("WORLD_SIZE").is_some() {
+            return Err(Error::invalid("RANK", "RANK and WORLD_SIZE go together; one of them is not set"));
+        }
+        // The shell of an allocation has SLURM_NTASKS without SLURM_PROCID: nobody else was started there.
+        let is_set = |(rank, world): &&(&str, &str)| variable(rank).is_some() && variable(world).is_some();
+        let launcher = LAUNCHERS.iter().find(is_set);
+        let (rank, world, local_rank) = match launcher {
+            None => (0, 1, 0),
+            Some((rank, world)) => {
+                (number(&[rank])?.unwrap_or(0), number(&[world])?.unwrap_or(1), number(&LOCAL_RANKS)?.unwrap_or(0))
+            }
+        };
+        if let Some((rank_name, world_name)) = launcher.filter(|_| rank >= world) {
+            return Err(Error::invalid(rank_name, format!("it is {rank}, and {world_name} is {world}")));
         }
         let address = variable("MASTER_ADDR").or_else(|| variable("SLURM_LAUNCH_NODE_IPADDR"));
         let port = number(&["MASTER_PORT"])?.unwrap_or(29_500);
+        // torchrun's agent itself listens on MASTER_PORT then.
+        let port = port + usize::from(variable("TORCHELASTIC_USE_AGENT_STORE").as_deref() == Some("True"));
         let port = u16::try_from(port).map_err(|_| Error::invalid("MASTER_PORT", format!("{port} is no port")))?;
         let master = (address.unwrap_or_else(|| "127.0.0.1".into()), port);
-        Ok(Self { rank, world, local_rank, master, is_launched })
+        Ok(Self { rank, world, local_rank, master, is_launched: launcher.is_some() })
     }
 }
 
@@ -117,11 +138,24 @@ mod tests {
             [("RANK", "3"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1"), ("MASTER_ADDR", "node"), ("MASTER_PORT", "1234")];
         let expected = Place { rank: 3, world: 8, local_rank: 1, master: ("node".into(), 1234), is_launched: true };
         assert_eq!(place(&torchrun).unwrap(), expected);
+        let agent = [&torchrun[..], &[("TORCHELASTIC_USE_AGENT_STORE", "True")]].concat();
+        assert_eq!(place(&agent).unwrap().master.1, 1235, "the agent listens on MASTER_PORT");
+        let ranks = |pairs: &[(&str, &str)]| {
+            let place = place(pairs).unwrap();
+            (place.rank, place.world, place.local_rank, place.is_launched)
+        };
         let slurm = [("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2"), ("SLURM_LOCALID", "1")];
-        assert_eq!(place(&slurm).unwrap().rank, 1);
-        let alone = place(&[]).unwrap();
-        assert_eq!((alone.world, alone.is_launched), (1, false));
-        assert!(place(&[("RANK", "2"), ("WORLD_SIZE", "2")]).unwrap_err().to_string().contains("WORLD_SIZE is 2"));
-        assert!(place(&[("RANK", "two")]).unwrap_err().to_string().contains("not a number"));
+        assert_eq!(ranks(&slurm), (1, 2, 1, true));
+        let mpich = [("PMI_RANK", "3"), ("PMI_SIZE", "4"), ("MPI_LOCALRANKID", "1"), ("SLURM_NTASKS", "9")];
+        assert_eq!(ranks(&mpich), (3, 4, 1, true));
+        assert_eq!(ranks(&[]), (0, 1, 0, false));
+        assert_eq!(ranks(&[("SLURM_NTASKS", "8"), ("SLURM_LOCALID", "0")]), (0, 1, 0, false), "an allocation's shell");
+        // A process that a launcher in an allocation started is not numbered by two of them.
+        assert_eq!(ranks(&[&torchrun[..], &[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1")]].concat()), (3, 8, 1, true));
+        let refused = |pairs: &[(&str, &str)]| place(pairs).unwrap_err().to_string();
+        assert!(refused(&[("RANK", "2"), ("WORLD_SIZE", "2")]).contains("RANK: it is 2, and WORLD_SIZE is 2"));
+        assert!(refused(&[("RANK", "two"), ("WORLD_SIZE", "2")]).contains("not a number"));
+        assert!(refused(&[("WORLD_SIZE", "2")]).contains("go together"));
+        assert!(refused(&[("MASTER_PORT", "65536")]).contains("65536 is no port"));
     }
 }

@@ -1,7 +1,7 @@
 //! Ranks over TCP.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     time::{Duration, Instant},
 };
@@ -22,52 +22,114 @@ pub(super) struct Tcp {
 /// How long ranks wait for each other at the start, and for an answer.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// How long a process that came may take to say who it is.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// Between two looks for others.
+const PAUSE: Duration = Duration::from_millis(20);
+
 impl Tcp {
     /// Meet the other ranks.
     ///
     /// # Errors
     /// Ranks that do not come in time.
     pub(super) fn join(place: Place) -> Result<Self> {
-        let address = (place.master.0.as_str(), place.master.1);
-        let peers = if place.rank == 0 {
-            let listener = TcpListener::bind(address)?;
-            let mut peers: Vec<Option<TcpStream>> = (1..place.world).map(|_| None).collect();
-            while peers.iter().any(Option::is_none) {
-                let (mut peer, _) = listener.accept()?;
-                peer.set_read_timeout(Some(PATIENCE))?;
-                let mut rank = [0; 8];
-                peer.read_exact(&mut rank)?;
-                let slot = (u64::from_le_bytes(rank) as usize).checked_sub(1).and_then(|at| peers.get_mut(at));
-                *slot.ok_or_else(|| Error::invalid("RANK", "a process with a rank outside WORLD_SIZE came"))? =
-                    Some(peer);
-            }
-            peers.into_iter().flatten().collect()
-        } else {
-            let start = Instant::now();
-            let mut peer = loop {
-                match TcpStream::connect(address) {
-                    Ok(peer) => break peer,
-                    Err(error) if start.elapsed() > PATIENCE => return Err(error.into()),
-                    Err(_) => std::thread::sleep(Duration::from_millis(50)),
-                }
-            };
-            peer.set_read_timeout(Some(PATIENCE))?;
-            peer.write_all(&(place.rank as u64).to_le_bytes())?;
-            vec![peer]
+        Self::join_within(place, PATIENCE)
+    }
+
+    fn join_within(place: Place, patience: Duration) -> Result<Self> {
+        let peers = match place.rank {
+            _ if place.world == 1 => Vec::new(),
+            0 => receive(&place, patience)?,
+            _ => vec![call(&place, patience)?],
         };
-        peers.iter().try_for_each(|peer| peer.set_nodelay(true))?;
+        for peer in &peers {
+            peer.set_read_timeout(Some(PATIENCE))?;
+            peer.set_nodelay(true)?;
+        }
         Ok(Self { place, peers })
     }
+}
+
+fn at(place: &Place) -> String {
+    format!("{}:{}", place.master.0, place.master.1)
+}
+
+/// The other ranks, in order.
+fn receive(place: &Place, patience: Duration) -> Result<Vec<TcpStream>> {
+    let failed =
+        |what: &str, error: std::io::Error| Error::invalid(at(place), format!("rank 0 cannot {what}: {error}"));
+    let listener = TcpListener::bind((place.master.0.as_str(), place.master.1)).map_err(|e| failed("listen", e))?;
+    listener.set_nonblocking(true).map_err(|e| failed("listen", e))?;
+    let start = Instant::now();
+    let mut peers: Vec<Option<TcpStream>> = (1..place.world).map(|_| None).collect();
+    while peers.iter().any(Option::is_none) {
+        let peer = match listener.accept() {
+            Ok((peer, _)) => peer,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(failed("listen", error)),
+            Err(_) if start.elapsed() > patience => {
+                let absent: Vec<String> =
+                    (1..).zip(&peers).filter(|(_, peer)| peer.is_none()).map(|(rank, _)| rank.to_string()).collect();
+                let what = format!("rank 0 waited {} s; of {} ranks", patience.as_secs(), place.world);
+                return Err(Error::invalid(at(place), format!("{what}, these did not come: {}", absent.join(", "))));
+            }
+            Err(_) => {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+        };
+        // Whoever says nothing is no rank of ours.
+        let Some(rank) = greeting(&peer) else { continue };
+        let slot = usize::try_from(rank).ok().and_then(|rank| peers.get_mut(rank.checked_sub(1)?));
+        let slot = slot.ok_or_else(|| {
+            Error::invalid(at(place), format!("a process with rank {rank} came; the world is {}", place.world))
+        })?;
+        if slot.replace(peer).is_some() {
+            return Err(Error::invalid(at(place), format!("two processes with rank {rank} came")));
+        }
+    }
+    Ok(peers.into_iter().flatten().collect())
+}
+
+fn greeting(mut peer: &TcpStream) -> Option<u64> {
+    let mut rank = [0; 8];
+    peer.set_nonblocking(false).and_then(|()| peer.set_read_timeout(Some(GREETING))).ok()?;
+    peer.read_exact(&mut rank).ok()?;
+    Some(u64::from_le_bytes(rank))
+}
+
+/// Rank 0.
+fn call(place: &Place, patience: Duration) -> Result<TcpStream> {
+    let start = Instant::now();
+    loop {
+        let called = TcpStream::connect((place.master.0.as_str(), place.master.1))
+            .and_then(|mut peer| peer.write_all(&(place.rank as u64).to_le_bytes()).map(|()| peer));
+        match called {
+            Ok(peer) => return Ok(peer),
+            Err(error) if start.elapsed() > patience => {
+                let what = format!("rank {} found no rank 0 there in {} s", place.rank, patience.as_secs());
+                return Err(Error::invalid(at(place), format!("{what}: {error}")));
+            }
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// The error of a rank whose peer `number` does not answer.
+fn gone(place: &Place, number: usize, error: &std::io::Error) -> Error {
+    let other = if place.rank == 0 { number + 1 } else { 0 };
+    Error::invalid(at(place), format!("rank {}: rank {other} is gone: {error}", place.rank))
 }
 
 #[cfg(feature = "nccl")]
 impl Tcp {
     /// Give what rank 0 has to all.
     pub(super) fn broadcast(&mut self, bytes: &mut [u8]) -> Result<()> {
-        if self.place.rank == 0 {
-            return Ok(self.peers.iter_mut().try_for_each(|peer| peer.write_all(bytes))?);
+        for (number, peer) in self.peers.iter_mut().enumerate() {
+            let done = if self.place.rank == 0 { peer.write_all(bytes) } else { peer.read_exact(bytes) };
+            done.map_err(|e| gone(&self.place, number, &e))?;
         }
-        Ok(self.peers.iter_mut().try_for_each(|peer| peer.read_exact(bytes))?)
+        Ok(())
     }
 }
 
@@ -89,20 +151,21 @@ impl Group for Tcp {
                 .zip(values)
                 .for_each(|(bytes, value)| bytes.copy_from_slice(&value.to_le_bytes()));
         };
-        let number = |bytes: &[u8]| bytes.try_into().map_or(f32::NAN, f32::from_le_bytes);
+        let number_of = |bytes: &[u8]| bytes.try_into().map_or(f32::NAN, f32::from_le_bytes);
         if self.place.rank == 0 {
-            for peer in &mut self.peers {
-                peer.read_exact(&mut bytes)?;
-                values.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(sum, bytes)| *sum += number(bytes));
+            for (number, peer) in self.peers.iter_mut().enumerate() {
+                peer.read_exact(&mut bytes).map_err(|e| gone(&self.place, number, &e))?;
+                values.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(sum, bytes)| *sum += number_of(bytes));
             }
             write(&values, &mut bytes);
-            self.peers.iter_mut().try_for_each(|peer| peer.write_all(&bytes))?;
+            for (number, peer) in self.peers.iter_mut().enumerate() {
+                peer.write_all(&bytes).map_err(|e| gone(&self.place, number, &e))?;
+            }
         } else {
             write(&values, &mut bytes);
             let [peer] = &mut self.peers[..] else { return Ok(tensor.clone()) };
-            peer.write_all(&bytes)?;
-            peer.read_exact(&mut bytes)?;
-            values.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(value, bytes)| *value = number(bytes));
+            peer.write_all(&bytes).and_then(|()| peer.read_exact(&mut bytes)).map_err(|e| gone(&self.place, 0, &e))?;
+            values.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(value, bytes)| *value = number_of(bytes));
         }
         Ok(Tensor::from_vec(values, tensor.shape(), tensor.device())?)
     }
@@ -114,13 +177,19 @@ mod tests {
 
     use super::*;
 
+    fn free_port() -> u16 {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    }
+
+    fn place(rank: usize, world: usize, port: u16) -> Place {
+        Place { rank, world, local_rank: rank, master: ("127.0.0.1".into(), port), is_launched: true }
+    }
+
     #[test]
     fn ranks_get_the_same_sums() {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let run = move |rank: usize| {
-            let place =
-                Place { rank, world: 3, local_rank: rank, master: ("127.0.0.1".into(), port), is_launched: true };
-            let mut group = Tcp::join(place).unwrap();
+            let mut group = Tcp::join(place(rank, 3, port)).unwrap();
             let values = Tensor::new(&[[rank as f32, 0.1], [1.0, -1e-7 * rank as f32]], &Device::Cpu).unwrap();
             group.sum(&values).unwrap().to_vec2::<f32>().unwrap()
         };
@@ -128,5 +197,39 @@ mod tests {
         let sums: Vec<_> = ranks.into_iter().map(|rank| rank.join().unwrap()).collect();
         assert_eq!(sums[0][0][0], 3.0);
         assert!(sums.iter().all(|sum| sum == &sums[0]));
+    }
+
+    #[test]
+    fn ranks_that_do_not_come_or_go_are_named() {
+        let patience = Duration::from_millis(300);
+        let port = free_port();
+        let refusal = |rank, world| Tcp::join_within(place(rank, world, port), patience).err().unwrap().to_string();
+        // One that connects and says nothing is nobody.
+        let stranger = std::thread::spawn(move || {
+            let start = Instant::now();
+            while start.elapsed() < patience {
+                let _nobody = TcpStream::connect(("127.0.0.1", port)).map(drop);
+                std::thread::sleep(PAUSE);
+            }
+        });
+        let second = std::thread::spawn(move || Tcp::join_within(place(2, 4, port), 3 * patience).map(drop));
+        let error = refusal(0, 4);
+        assert!(error.contains(&format!("127.0.0.1:{port}")) && error.ends_with("these did not come: 1, 3"), "{error}");
+        stranger.join().unwrap();
+        second.join().unwrap().unwrap();
+        assert!(refusal(1, 4).contains("rank 1 found no rank 0 there"));
+
+        // A world of one needs no port, taken or not.
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        assert!(Tcp::join(place(0, 1, port)).is_ok());
+        assert!(refusal(0, 2).contains("rank 0 cannot listen"));
+        drop(listener);
+
+        let port = free_port();
+        let other = std::thread::spawn(move || Tcp::join(place(1, 2, port)).map(drop));
+        let mut first = Tcp::join(place(0, 2, port)).unwrap();
+        other.join().unwrap().unwrap();
+        let error = first.sum(&Tensor::new(&[1.0f32], &Device::Cpu).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("rank 0: rank 1 is gone"), "{error}");
     }
 }
