@@ -87,17 +87,16 @@ impl Optimizer {
     /// # Errors
     /// What does not make sense.
     pub fn check(&self) -> Result<(), String> {
-        let shares = [
-            ("beta1", self.beta1),
-            ("beta2", self.beta2),
-            ("decay_share", self.decay_share),
-            ("final_share", self.final_share),
-        ];
+        let betas = [("beta1", self.beta1), ("beta2", self.beta2)];
+        if let Some((name, value)) = betas.iter().find(|(_, value)| !(0.0..1.0).contains(value)) {
+            return Err(format!("optimizer.{name} is {value}; it is from 0 to below 1"));
+        }
+        let shares = [("decay_share", self.decay_share), ("final_share", self.final_share)];
         if let Some((name, value)) = shares.iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
             return Err(format!("optimizer.{name} is {value}; it is from 0 to 1"));
         }
         let positive = [("learning_rate", self.learning_rate), ("epsilon", self.epsilon)];
-        if let Some((name, value)) = positive.iter().find(|(_, value)| value.is_nan() || *value <= 0.0) {
+        if let Some((name, value)) = positive.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
             return Err(format!("optimizer.{name} is {value}; it has to be above 0"));
         }
         if !(self.weight_decay >= 0.0 && self.clip_norm >= 0.0) {
@@ -178,6 +177,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn moments_that_never_forget_are_refused() {
+        let check = |change: fn(&mut Optimizer)| {
+            let mut optimizer = Optimizer::default();
+            change(&mut optimizer);
+            optimizer.check()
+        };
+        assert!(check(|o| o.beta1 = 1.0).unwrap_err().contains("optimizer.beta1 is 1; it is from 0 to below 1"));
+        assert!(check(|o| o.beta2 = 1.0).is_err() && check(|o| o.beta2 = f64::NAN).is_err());
+        assert!(check(|o| o.learning_rate = f64::INFINITY).is_err());
+        assert!(check(|o| (o.beta1, o.final_share) = (0.0, 1.0)).is_ok());
+    }
+
+    #[test]
     fn schedules_rise_stay_and_fall_where_they_should() {
         let share = |schedule, number| {
             let optimizer = Optimizer { learning_rate: 1.0, schedule, warmup_steps: 10, ..Optimizer::default() };
@@ -196,8 +208,8 @@ mod tests {
         assert!((share(Schedule::Wsd, 105) - 0.55).abs() < 1e-12);
     }
 
-    /// What torch.optim.AdamW made of these numbers: lr 0.1, betas (0.9, 0.95), eps 1e-8, weight decay 0.1,
-    /// computed in f64 from its documentation's formulas.
+    /// The formulas of torch.optim.AdamW's documentation, computed in f64: lr 0.1, betas (0.9, 0.95), eps 1e-8, weight
+    /// decay 0.1. What torch itself made of gradients is held in tests/parity.rs.
     #[test]
     fn updates_follow_the_formulas() {
         let gradients = [[0.5, -1.0], [0.25, 0.125], [-2.0, 3.0]];

@@ -94,10 +94,19 @@ fn packed_texts_do_not_see_each_other() {
         (engine(model("model"), None, DType::F32), engine(model("model"), None, DType::F32));
     let row = packed(&texts, 35);
     assert_eq!(row.rows.len(), 1);
-    let mut sum = 0.0;
+    // Text by text and token by token.
+    let by_token = together.losses(&row).unwrap().1.remove(0);
+    let (mut sum, mut num_tokens) = (0.0, 0);
     for text in &texts {
-        sum += learn(&mut alone, &rows(std::slice::from_ref(text)), 0, 0).nats;
+        let text = rows(std::slice::from_ref(text));
+        let expected: Vec<f64> = alone.losses(&text).unwrap().1[0].iter().map(|nats| f64::from(*nats)).collect();
+        let at = row.rows[0].tokens.windows(expected.len()).position(|tokens| tokens == text.rows[0].tokens).unwrap();
+        let ours: Vec<f64> = by_token[at..at + expected.len()].iter().map(|nats| f64::from(*nats)).collect();
+        assert!(error(&ours, &expected) < 1e-5, "the text at {at}: {ours:?} {expected:?}");
+        num_tokens += expected.len();
+        sum += learn(&mut alone, &text, 0, 0).nats;
     }
+    assert_eq!(num_tokens, 35);
     let loss = learn(&mut together, &row, 0, 0);
     assert!((loss.nats / sum - 1.0).abs() < 1e-6);
     let (alone, together) = (alone.gradients().unwrap(), together.gradients().unwrap());
@@ -124,6 +133,11 @@ fn one_part_of_four_rows_is_four_parts_of_one() {
         nats += learn(&mut parts, &part, 0, number).nats;
     }
     assert!((nats / loss.nats - 1.0).abs() < 1e-6);
+    let summed = parts.gradients().unwrap();
+    for (name, gradient) in whole.gradients().unwrap() {
+        let error = error(&flat(&summed[&name]), &flat(&gradient));
+        assert!(error < 1e-5, "{name}: {error}");
+    }
     let one = whole.update(loss.num_targets, &step, &mut Single).unwrap().gradient_norm;
     let four = parts.update(loss.num_targets, &step, &mut Single).unwrap().gradient_norm;
     assert!((one / four - 1.0).abs() < 1e-5);

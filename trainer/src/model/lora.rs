@@ -10,7 +10,7 @@ use super::{
     Architecture, EMBEDDING, HEAD, LINEAR,
     weights::{self, Weights},
 };
-use crate::{Error, Result, random};
+use crate::{Error, Result, json, random};
 
 /// Which maps get an adapter, and how it counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ impl Lora {
         if self.rank == 0 || self.targets.is_empty() {
             return Err("lora.rank is 0, or lora.targets is empty: nothing would be adapted".into());
         }
+        if !(self.alpha.is_finite() && self.alpha > 0.0) {
+            return Err(format!("lora.alpha is {}; it has to be above 0", self.alpha));
+        }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(format!("lora.dropout is {}; it is from 0 to below 1", self.dropout));
         }
@@ -91,6 +94,18 @@ impl Lora {
             self.modules_to_save.iter().find(|module| !["embed_tokens", "lm_head"].contains(&module.as_str()))
         {
             return Err(format!("lora.modules_to_save names `{module}`; it can name embed_tokens and lm_head"));
+        }
+        Ok(())
+    }
+
+    /// Check that these adapters can be trained on a model.
+    ///
+    /// # Errors
+    /// A head of its own, where the head is the embedding.
+    pub fn check_on(&self, architecture: &Architecture) -> Result<(), String> {
+        if architecture.tie_word_embeddings && self.modules_to_save.contains("lm_head") {
+            let what = "modules_to_save names lm_head, and this model's head is its embedding (tie_word_embeddings)";
+            return Err(format!("{what}; embed_tokens trains both"));
         }
         Ok(())
     }
@@ -175,15 +190,22 @@ impl Lora {
         Ok(fs_err::write(folder.join(CONFIG), format!("{:#}\n", serde_json::json!(config)))?)
     }
 
+    /// SHA-256 over the files of an adapter: what `sha256sum adapter_config.json adapter_model.safetensors | sha256sum`
+    /// says.
+    ///
+    /// # Errors
+    /// A file that is missing.
+    pub fn hash_folder(folder: &Path) -> Result<String> {
+        weights::hash_files(vec![folder.join(CONFIG), folder.join(MODEL)])
+    }
+
     /// Read an adapter that PEFT or this program wrote, for a model of `architecture`.
     ///
     /// # Errors
     /// An adapter of another kind, or one that does not fit the model: it names the tensor.
     pub fn read(folder: &Path, architecture: &Architecture) -> Result<(Self, Weights)> {
         let path = folder.join(CONFIG);
-        let text = fs_err::read_to_string(&path)?;
-        let config: PeftConfig =
-            serde_json::from_str(&text).map_err(|e| Error::invalid(path.display(), e.to_string()))?;
+        let config: PeftConfig = json::read(&path)?;
         let bias = config.bias.as_deref().unwrap_or("none");
         let has_pattern = !config.rank_pattern.is_empty() || !config.alpha_pattern.is_empty();
         let has_bias = bias != "none" || config.lora_bias;
@@ -199,7 +221,7 @@ impl Lora {
             rank_stabilized: config.use_rslora,
             modules_to_save: config.modules_to_save.unwrap_or_default(),
         };
-        lora.check().map_err(|what| Error::invalid(path.display(), what))?;
+        lora.check().and_then(|()| lora.check_on(architecture)).map_err(|what| Error::invalid(path.display(), what))?;
         let path = folder.join(MODEL);
         let mut adapter = Weights::new();
         for (name, tensor) in weights::read_file(&path)? {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, json};
 
 /// The numbers of a LLaMA model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,9 +119,7 @@ impl Architecture {
     /// # Errors
     /// A file that is not one, or of a model that is no LLaMA.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs_err::read_to_string(path)?;
-        let mut architecture: Self =
-            serde_json::from_str(&text).map_err(|e| Error::invalid(path.display(), e.to_string()))?;
+        let mut architecture: Self = json::read(path)?;
         // transformers 5 puts what concerns the rotation into one object.
         if let Some(rope) = architecture.other.remove("rope_parameters").filter(|rope| !rope.is_null()) {
             architecture.rope_theta = rope["rope_theta"].as_f64().unwrap_or(architecture.rope_theta);
@@ -170,6 +168,7 @@ impl Architecture {
             ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
             ("num_key_value_heads", self.num_kv_heads()),
+            ("head_dim", self.head_dim.unwrap_or(1)),
         ];
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(format!("its {name} is 0"));

@@ -7,12 +7,14 @@ use std::{
 };
 
 use candle_core::{DType, Device, Tensor};
+use corpus_format::reader::{hash_file, hex};
 use rand_distr::{Distribution, Normal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{Architecture, EMBEDDING, HEAD};
-use crate::{Error, Result, random};
+use crate::{Error, Result, json, random};
 
 /// Tensors by Hugging Face's names.
 pub type Weights = BTreeMap<String, Tensor>;
@@ -47,14 +49,37 @@ pub fn read_folder(folder: &Path) -> Result<(Architecture, Weights)> {
     Ok((architecture, weights))
 }
 
+/// SHA-256 over the model in `folder`: what `sha256sum config.json <files of tensors> | sha256sum` says, the files in
+/// the order of their names, without the path.
+///
+/// # Errors
+/// A file that is missing.
+pub fn hash_folder(folder: &Path) -> Result<String> {
+    let mut files = files(folder)?;
+    files.push(folder.join("config.json"));
+    hash_files(files)
+}
+
+/// SHA-256 over what sha256sum says of files, in the order of their names.
+///
+/// # Errors
+/// A file that is missing.
+pub(crate) fn hash_files(mut files: Vec<PathBuf>) -> Result<String> {
+    files.sort();
+    let line = |path: &PathBuf| -> Result<String> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(format!("{}  {name}\n", hash_file(path)?.1))
+    };
+    let lines = files.par_iter().map(line).collect::<Result<String>>()?;
+    Ok(hex(&Sha256::digest(lines)))
+}
+
 /// The files that hold the tensors.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     for index in [INDEX, "pytorch_model.bin.index.json"] {
         let path = folder.join(index);
         if path.exists() {
-            let text = fs_err::read_to_string(&path)?;
-            let index: Index =
-                serde_json::from_str(&text).map_err(|e| Error::invalid(path.display(), e.to_string()))?;
+            let index: Index = json::read(&path)?;
             let names: std::collections::BTreeSet<String> = index.weight_map.into_values().collect();
             return Ok(names.into_iter().map(|name| folder.join(name)).collect());
         }
@@ -170,6 +195,8 @@ pub fn write_folder(folder: &Path, architecture: &Architecture, weights: &Weight
         ("architectures", serde_json::json!(["LlamaForCausalLM"])),
         ("model_type", "llama".into()),
         ("hidden_act", "silu".into()),
+        // transformers 5 reads the first, 4 the second.
+        ("dtype", dtype.into()),
         ("torch_dtype", dtype.into()),
     ] {
         config[key] = value;
