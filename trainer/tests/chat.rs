@@ -1,30 +1,16 @@
 //! Templates: what a record becomes, and what of it is learned.
 
+mod support;
+
 use std::path::PathBuf;
 
+use support::tokenizer;
 use trainer::data::{
     batch::NO_TARGET,
     chat::{Record, Template},
     pack::Text,
 };
-use vocab::{
-    Tokenizer,
-    encode::Scratch,
-    spm::{
-        model::Algorithm,
-        train::{Options, train},
-    },
-};
-
-const LAW: &str = include_str!("../../data-manifests/sample/statutes/宪法/宪法.md");
-
-fn tokenizer() -> Tokenizer {
-    let options = Options { algorithm: Algorithm::Bpe, vocab_size: 1800, character_coverage: 0.999, more: Vec::new() };
-    let model = train(LAW.lines().filter(|line| !line.is_empty()), &options).expect("trained");
-    let folder = tempfile::tempdir().expect("a folder");
-    fs_err::write(folder.path().join("tokenizer.model"), model.to_bytes()).expect("written");
-    Tokenizer::open(folder.path()).expect("opened")
-}
+use vocab::{Tokenizer, encode::Scratch};
 
 fn record(history: &[(&str, &str)], instruction: &str, input: &str, output: &str) -> Record {
     Record {
@@ -125,6 +111,13 @@ fn a_chat_template_of_hugging_face_is_read_from_a_file() {
     fs_err::write(&path, source).expect("written");
     let text = rendered(path.to_str().expect("UTF-8"), &record(&[], " 国家 ", "", "权力 "), false);
     assert_eq!(text, "<s> [INST] 国家 [/INST][ 权力 </s>]");
+
+    // A tool's form, as newer models have it: what is not there is none; loops are left, values shown as JSON.
+    let source = "{% if tools is not none or documents is not none %}{{ raise_exception('tools') }}{% endif %}\
+                  {% for message in messages %}{% if loop.index > 2 %}{% break %}{% endif %}{{ message.content | tojson }}{% endfor %}";
+    fs_err::write(&path, source).expect("written");
+    let text = rendered(path.to_str().expect("UTF-8"), &record(&[], "国家", "", "权力"), false);
+    assert_eq!(text, " \"国家\"[\"权力\"</s>]");
 
     fs_err::write(&path, "{% for %}").expect("written");
     let error = Template::open(path.to_str().expect("UTF-8")).err().expect("no template").to_string();

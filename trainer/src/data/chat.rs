@@ -125,7 +125,11 @@ impl Template {
     fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let template = self.environment.get_template("chat")?;
         let (bos_token, eos_token) = (BEGIN.to_string(), END.to_string());
-        let rendered = template.render(context! { messages, add_generation_prompt, bos_token, eos_token });
+        let rendered = template.render(context! {
+            messages, add_generation_prompt, bos_token, eos_token,
+            // Not undefined: templates ask whether they are none, as transformers passes them.
+            tools => Value::from(()), documents => Value::from(()),
+        });
         rendered.map_err(|e| Error::invalid(&self.name, format!("{e:#}")))
     }
 }

@@ -1,7 +1,10 @@
 //! Small models and rows for the tests.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use candle_core::{DType, Device, Tensor};
 use trainer::{
@@ -16,6 +19,29 @@ use trainer::{
         weights::{self, Weights},
     },
 };
+use vocab::{
+    Tokenizer,
+    spm::{
+        model::Algorithm,
+        train::{Options, train},
+    },
+};
+
+const LAW: &str = include_str!("../../../data-manifests/sample/statutes/宪法/宪法.md");
+
+/// A tokenizer of the Constitution with `vocab_size` ids.
+pub fn tokenizer_of(vocab_size: usize) -> Arc<Tokenizer> {
+    let options = Options { algorithm: Algorithm::Bpe, vocab_size, character_coverage: 0.999, more: Vec::new() };
+    let model = train(LAW.lines().filter(|line| !line.is_empty()), &options).expect("trained");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs_err::write(folder.path().join("tokenizer.model"), model.to_bytes()).expect("written");
+    Arc::new(Tokenizer::open(folder.path()).expect("opened"))
+}
+
+/// A tokenizer of the Constitution.
+pub fn tokenizer() -> Arc<Tokenizer> {
+    tokenizer_of(1800)
+}
 
 /// A file of the fixture that transformers, torch and peft made.
 pub fn fixture(path: &str) -> PathBuf {
