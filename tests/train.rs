@@ -62,7 +62,7 @@ every = 3
 keep = 2
 [evaluate]
 every = 5
-rows = 4
+bytes = 600
 "#,
         folder.join("run"),
         shared().join("shards"),
@@ -556,8 +556,8 @@ fn a_split_without_texts_is_named_before_anything_is_learned() {
 
     // Without anything to measure on, a run says how to do without, and does.
     without("validation");
-    refused(&[], "no documents in the split `validation`; evaluate.rows = 0 trains without measuring");
-    let unmeasured = [of_copy, ("steps = 14", "steps = 3"), ("every = 5\nrows = 4", "every = 5\nrows = 0")];
+    refused(&[], "no documents in the split `validation`; evaluate.bytes = 0 trains without measuring");
+    let unmeasured = [of_copy, ("steps = 14", "steps = 3"), ("bytes = 600", "bytes = 0")];
     let printed = train_ok(&[arg(&tiny(folder.path(), &unmeasured))]);
     assert!(printed.contains("3 of 3") && !printed.contains("validation"), "{printed}");
     fs_err::remove_dir_all(&run).expect("removed");

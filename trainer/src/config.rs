@@ -231,8 +231,9 @@ pub struct Checkpoint {
 pub struct Evaluate {
     /// Steps between measurements; also at the start and the end.
     pub every: u64,
-    /// Rows at most; the first of the split in their order.
-    pub rows: usize,
+    /// Bytes of text to measure on, about; none are measured with 0. The same texts whatever the tokenizer, the seed and
+    /// the weights of the data are.
+    pub bytes: u64,
 }
 
 fn default_corpus() -> PathBuf {
@@ -270,7 +271,7 @@ impl Default for Checkpoint {
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Self { every: 100, rows: 64 }
+        Self { every: 100, bytes: 1 << 18 }
     }
 }
 

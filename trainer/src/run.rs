@@ -1,6 +1,7 @@
 //! The whole run: data → loss → update, with measurements and checkpoints on the way.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{
         Arc,
@@ -17,7 +18,7 @@ use vocab::Tokenizer;
 use crate::{
     Config, Error, Result,
     checkpoint::{self, Progress},
-    config::Task,
+    config::{Data, Task},
     data::{
         batch::Batch,
         chat::Template,
@@ -84,7 +85,6 @@ pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome
 /// A run between its steps.
 struct Run<'a> {
     config: &'a Config,
-    corpus: Corpus,
     tokenizer: Arc<Tokenizer>,
     engine: Box<dyn Engine>,
     group: Box<dyn Group>,
@@ -92,6 +92,8 @@ struct Run<'a> {
     /// Of the first rank.
     metrics: Option<Metrics>,
     progress: Progress,
+    /// The rows to measure on.
+    measured_on: Batch,
     cost: plan::Cost,
     losses: Option<(f64, f64)>,
     validation: Option<Validation>,
@@ -107,6 +109,10 @@ impl<'a> Run<'a> {
         let corpus = Corpus::open(&config.corpus)?;
         let tokenizer = Arc::new(Tokenizer::open(&config.tokenizer)?);
         let (mut progress, saved) = progress(config, resume, &corpus, &tokenizer)?;
+        let stream = |epochs, state: Option<State>| open(config, &corpus, Split::Train, &tokenizer, epochs, state);
+        let epochs = config.train.epochs.or(config.train.steps.is_none().then_some(1));
+        let rows = stream(epochs, progress.data.clone())?;
+        let measured_on = validation(config, &corpus, &tokenizer)?;
 
         let Start { architecture, weights, adapter } = start::start(config, &tokenizer)?;
         let cost = plan::Cost::of(&architecture, adapter.as_ref().map(|(lora, _)| lora), config);
@@ -114,14 +120,12 @@ impl<'a> Run<'a> {
         if let Some(saved) = &saved {
             engine.restore(saved)?;
         }
-        let stream = |epochs, state: Option<State>| open(config, &corpus, Split::Train, &tokenizer, epochs, state);
         progress.num_steps = match config.train.steps {
             Some(steps) => steps,
             None if progress.num_steps > 0 => progress.num_steps,
             None => num_rows(stream(Some(config.train.epochs.unwrap_or(1)), None)?)?.div_ceil(config.train.rows as u64),
         };
-        let epochs = config.train.epochs.or(config.train.steps.is_none().then_some(1));
-        let loader = Loader::start(stream(epochs, progress.data.clone())?, config.train.rows)?;
+        let loader = Loader::start(rows, config.train.rows)?;
 
         fs_err::create_dir_all(&config.output)?;
         if is_first {
@@ -130,13 +134,13 @@ impl<'a> Run<'a> {
         let metrics = is_first.then(|| Metrics::open(&config.output, progress.step, progress.num_steps)).transpose()?;
         Ok(Self {
             config,
-            corpus,
             tokenizer,
             engine,
             group,
             loader,
             metrics,
             progress,
+            measured_on,
             cost,
             losses: None,
             validation: None,
@@ -200,18 +204,12 @@ impl<'a> Run<'a> {
 
     fn is_measured(&self) -> bool {
         let Progress { step, num_steps, .. } = self.progress;
-        self.config.evaluate.rows > 0 && (step.is_multiple_of(self.config.evaluate.every) || step == num_steps)
+        self.config.evaluate.bytes > 0 && (step.is_multiple_of(self.config.evaluate.every) || step == num_steps)
     }
 
-    /// Measure on the first rows of the validation split.
+    /// Measure on texts of the validation split.
     fn measure(&mut self) -> Result<Validation> {
-        let mut stream = open(self.config, &self.corpus, Split::Validation, &self.tokenizer, Some(1), None)?;
-        let mut batch = Batch::default();
-        while batch.rows.len() < self.config.evaluate.rows
-            && let Some(row) = stream.next_row()?
-        {
-            batch.rows.push(row);
-        }
+        let batch = &self.measured_on;
         let mut loss = Loss::default();
         for part in batch.share(self.group.rank(), self.group.world(), self.config.train.part_rows) {
             loss += self.engine.losses(&part)?.0;
@@ -292,6 +290,23 @@ fn progress(
     Ok((progress, Some(saved)))
 }
 
+/// The rows to measure on; none where nothing is to be measured.
+fn validation(config: &Config, corpus: &Corpus, tokenizer: &Arc<Tokenizer>) -> Result<Batch> {
+    let mut batch = Batch::default();
+    if config.evaluate.bytes == 0 {
+        return Ok(batch);
+    }
+    let mut stream = open(config, corpus, Split::Validation, tokenizer, Some(1), None)?;
+    while let Some(row) = stream.next_row()? {
+        batch.rows.push(row);
+    }
+    if batch.rows.is_empty() {
+        let what = "the split `validation` holds nothing to learn from; evaluate.bytes = 0 trains without measuring";
+        return Err(Error::invalid(corpus.dir().display(), what));
+    }
+    Ok(batch)
+}
+
 /// The sum of a number over all ranks.
 fn sum(value: f64, group: &mut dyn Group) -> Result<f64> {
     if group.world() == 1 {
@@ -334,13 +349,13 @@ pub fn open(
             learn_all: config.data.learn_prompts,
         },
     };
-    let plan = Plan {
-        seq_len: config.data.seq_len,
-        packing: config.data.packing,
-        weights: config.data.weights.clone(),
-        seed: config.seed,
-        epochs,
-        block: config.data.block,
+    let Data { seq_len, packing, weights, block, .. } = config.data.clone();
+    let plan = if split == Split::Validation {
+        // The same texts in every run, so that what is measured on them can be compared.
+        let (weights, max_bytes) = (BTreeMap::new(), Some(config.evaluate.bytes));
+        Plan { seq_len, packing, weights, seed: 0, epochs, block: 8, max_bytes }
+    } else {
+        Plan { seq_len, packing, weights, seed: config.seed, epochs, block, max_bytes: None }
     };
     Stream::open(corpus, split, source, tokenizer.clone(), plan, state)
 }

@@ -5,21 +5,18 @@ mod support;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use corpus_format::{Corpus, legal::Split};
-use trainer::data::{
-    batch::{Batch, Row},
-    loader::Loader,
-    pack::Packing,
-    stream::{Plan, Source, State, Stream},
-};
-use vocab::{
-    Tokenizer,
-    spm::{
-        model::Algorithm,
-        train::{Options, train},
+use support::{tokenizer, tokenizer_of};
+use trainer::{
+    Config,
+    data::{
+        batch::{Batch, Row},
+        loader::Loader,
+        pack::Packing,
+        stream::{Plan, Source, State, Stream},
     },
+    run,
 };
-
-const LAW: &str = include_str!("../../data-manifests/sample/statutes/宪法/宪法.md");
+use vocab::Tokenizer;
 
 /// The corpus that is kept for every version of the schema.
 fn corpus() -> Corpus {
@@ -28,17 +25,9 @@ fn corpus() -> Corpus {
     Corpus::open(folder.join(format!("v{}", corpus_format::SCHEMA_VERSION))).expect("a corpus")
 }
 
-fn tokenizer() -> Arc<Tokenizer> {
-    let options = Options { algorithm: Algorithm::Bpe, vocab_size: 1800, character_coverage: 0.999, more: Vec::new() };
-    let model = train(LAW.lines().filter(|line| !line.is_empty()), &options).expect("trained");
-    let folder = tempfile::tempdir().expect("a folder");
-    fs_err::write(folder.path().join("tokenizer.model"), model.to_bytes()).expect("written");
-    Arc::new(Tokenizer::open(folder.path()).expect("opened"))
-}
-
 fn plan(seed: u64, epochs: u64) -> Plan {
     let weights = BTreeMap::new();
-    Plan { seq_len: 64, packing: Packing::Texts, weights, seed, epochs: Some(epochs), block: 2 }
+    Plan { seq_len: 64, packing: Packing::Texts, weights, seed, epochs: Some(epochs), block: 2, max_bytes: None }
 }
 
 fn stream(tokenizer: &Arc<Tokenizer>, plan: Plan, state: Option<State>) -> Stream {
@@ -132,4 +121,29 @@ fn ranks_share_every_batch_and_batches_do_not_depend_on_their_number() {
             assert_eq!(shared, rows);
         }
     }
+}
+
+#[test]
+fn every_run_and_every_tokenizer_is_measured_on_the_same_texts() {
+    let measured = |tokenizer: &Arc<Tokenizer>, changes: &str| {
+        let text =
+            format!("task = \"pretrain\"\noutput = \"run\"\nmodel.base = \"base\"\ndata.seq_len = 4096\n{changes}");
+        let config: Config = toml::from_str(&text).expect("a configuration");
+        let mut stream = run::open(&config, &corpus(), Split::Validation, tokenizer, Some(1), None).expect("a stream");
+        let rows: Vec<Row> = std::iter::from_fn(|| stream.next_row().expect("a row")).collect();
+        (rows, stream.state().counts)
+    };
+    let tokenizer = tokenizer();
+    let (rows, counts) = measured(&tokenizer, "evaluate.bytes = 2000");
+    assert!((2000..4000).contains(&counts.bytes), "{counts:?}");
+    let others = "evaluate.bytes = 2000\nseed = 9\ndata.block = 1\ndata.weights = { statute = 3.0 }";
+    assert_eq!(measured(&tokenizer, others), (rows, counts));
+    // Fewer ids, more tokens, the same text.
+    let (_, with_less) = measured(&tokenizer_of(1200), "evaluate.bytes = 2000");
+    assert_eq!((with_less.texts, with_less.bytes), (counts.texts, counts.bytes));
+    assert!(with_less.tokens > counts.tokens);
+    let (_, all) = measured(&tokenizer, "evaluate.bytes = 1000000000");
+    assert!(all.texts > counts.texts && all.texts == 5, "{all:?}");
+    let (_, one) = measured(&tokenizer, "evaluate.bytes = 100");
+    assert!(one.texts <= 2 && (100..=200).contains(&one.bytes), "cut at a character each: {one:?}");
 }

@@ -51,6 +51,9 @@ pub struct Plan {
     pub epochs: Option<u64>,
     /// Row groups that are shuffled together.
     pub block: usize,
+    /// Bytes of text after which no other text is begun, and no text has more: what is read does then not depend on
+    /// the tokenizer. Not for streams that are gone on with.
+    pub max_bytes: Option<u64>,
 }
 
 /// The place in a stream, and what its packer holds: all that going on needs.
@@ -99,15 +102,18 @@ pub struct Stream {
     /// The row groups of the epoch, in order.
     order: Vec<usize>,
     order_of: Option<u64>,
-    texts: Vec<Read>,
+    /// Each with its bytes.
+    texts: Vec<(u64, Read)>,
     texts_of: Option<(u64, usize)>,
+    /// Bytes of all texts that were begun, learned or not.
+    num_bytes: u64,
     state: State,
 }
 
 /// A text as tokens, or why there is none.
 #[derive(Clone)]
 enum Read {
-    Text { text: Text, bytes: u64, is_cut: bool },
+    Text { text: Text, is_cut: bool },
     TooLong,
     Nothing,
 }
@@ -150,7 +156,7 @@ impl Stream {
             readers.push(reader);
         }
         if units.is_empty() {
-            let hint = if split == Split::Validation { "; evaluate.rows = 0 trains without measuring" } else { "" };
+            let hint = if split == Split::Validation { "; evaluate.bytes = 0 trains without measuring" } else { "" };
             return Err(Error::invalid(
                 corpus.dir().display(),
                 format!("it has no {table} in the split `{}`{hint}", split.as_str()),
@@ -176,6 +182,7 @@ impl Stream {
             order_of: None,
             texts: Vec::new(),
             texts_of: None,
+            num_bytes: 0,
             state,
         })
     }
@@ -197,7 +204,8 @@ impl Stream {
                     return Ok(Some(row));
                 }
             }
-            if self.plan.epochs.is_some_and(|epochs| self.state.epoch >= epochs) {
+            let is_enough = self.plan.max_bytes.is_some_and(|max| self.num_bytes >= max);
+            if is_enough || self.plan.epochs.is_some_and(|epochs| self.state.epoch >= epochs) {
                 self.state.closed = self.state.packer.finish();
                 if self.state.closed.is_empty() {
                     return Ok(None);
@@ -224,12 +232,13 @@ impl Stream {
                 self.state.text = 0;
                 continue;
             }
-            let read = self.texts[self.state.text].clone();
+            let (bytes, read) = self.texts[self.state.text].clone();
+            self.num_bytes += bytes;
             self.state.text += 1;
             let counts = &mut self.state.counts;
             counts.texts += 1;
             match read {
-                Read::Text { text, bytes, is_cut } => {
+                Read::Text { text, is_cut } => {
                     counts.tokens += text.tokens.len() as u64;
                     counts.bytes += bytes;
                     counts.cut += u64::from(is_cut);
@@ -287,7 +296,7 @@ fn take_first(rows: &mut Vec<Row>) -> Option<Row> {
 }
 
 /// The rows of a batch as tokens, in parallel.
-fn read(batch: &RecordBatch, source: &Source, tokenizer: &Tokenizer, plan: &Plan) -> Result<Vec<Read>> {
+fn read(batch: &RecordBatch, source: &Source, tokenizer: &Tokenizer, plan: &Plan) -> Result<Vec<(u64, Read)>> {
     let column = |name: &str| -> Result<&StringArray> {
         let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
         column.ok_or_else(|| Error::invalid("corpus", format!("its column `{name}` is missing or holds no text")))
@@ -295,7 +304,7 @@ fn read(batch: &RecordBatch, source: &Source, tokenizer: &Tokenizer, plan: &Plan
     match source {
         Source::Documents => {
             let texts = column("text")?;
-            let read = |scratch: &mut Scratch, row: usize| document(texts.value(row), tokenizer, scratch);
+            let read = |scratch: &mut Scratch, row: usize| document(texts.value(row), tokenizer, plan, scratch);
             Ok((0..batch.num_rows()).into_par_iter().map_init(Scratch::default, read).collect())
         }
         Source::Instructions { template, learn_all } => {
@@ -322,14 +331,17 @@ fn turns(history: &dyn Array) -> Vec<(String, String)> {
     (0..turns.len()).map(|turn| (questions.value(turn).to_owned(), answers.value(turn).to_owned())).collect()
 }
 
-fn document(text: &str, tokenizer: &Tokenizer, scratch: &mut Scratch) -> Read {
+fn document(text: &str, tokenizer: &Tokenizer, plan: &Plan, scratch: &mut Scratch) -> (u64, Read) {
+    let max = plan.max_bytes.map_or(text.len(), |max| usize::try_from(max).unwrap_or(usize::MAX));
+    let text = &text[..text.floor_char_boundary(max)];
+    let bytes = text.len() as u64;
     let mut tokens = vec![tokenizer.begin()];
     tokenizer.encode(text, scratch, &mut tokens);
     if tokens.len() == 1 {
-        return Read::Nothing;
+        return (bytes, Read::Nothing);
     }
     tokens.push(tokenizer.end());
-    Read::Text { text: Text::plain(tokens), bytes: text.len() as u64, is_cut: false }
+    (bytes, Read::Text { text: Text::plain(tokens), is_cut: false })
 }
 
 /// A record as tokens; what goes beyond a row is cut off its answer.
@@ -340,9 +352,11 @@ fn conversation(
     tokenizer: &Tokenizer,
     plan: &Plan,
     scratch: &mut Scratch,
-) -> Result<Read> {
+) -> Result<(u64, Read)> {
+    let parts = [&record.instruction, &record.input, &record.output];
+    let bytes = parts.iter().map(|part| part.len() as u64).sum();
     if record.output.trim().is_empty() {
-        return Ok(Read::Nothing);
+        return Ok((bytes, Read::Nothing));
     }
     let mut text = template.tokens(record, tokenizer, learn_all, scratch)?;
     let is_cut = text.tokens.len() > plan.seq_len && plan.packing == Packing::Texts;
@@ -351,9 +365,7 @@ fn conversation(
         text.targets.truncate(plan.seq_len);
     }
     if text.targets.iter().all(|target| *target == NO_TARGET) {
-        return Ok(if is_cut { Read::TooLong } else { Read::Nothing });
+        return Ok((bytes, if is_cut { Read::TooLong } else { Read::Nothing }));
     }
-    let parts = [&record.instruction, &record.input, &record.output];
-    let bytes = parts.iter().map(|part| part.len() as u64).sum();
-    Ok(Read::Text { text, bytes, is_cut })
+    Ok((bytes, Read::Text { text, is_cut }))
 }
