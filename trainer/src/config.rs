@@ -121,9 +121,9 @@ pub struct Train {
     pub rows: usize,
     /// Rows that go through the model at a time, on each rank.
     pub part_rows: usize,
-    /// Steps; absent: as many as `epochs` has.
+    /// Steps; absent: as many as `epochs` has. The smaller counts where both are given.
     pub steps: Option<u64>,
-    /// How often the corpus is read; absent: as often as `steps` needs, or once.
+    /// How often the corpus is read at most; absent: as often as `steps` needs, or once.
     pub epochs: Option<u64>,
     /// The type that is computed in.
     pub dtype: Dtype,
@@ -297,6 +297,8 @@ impl Config {
             ("checkpoint.every", self.checkpoint.every as usize),
             ("checkpoint.keep", self.checkpoint.keep),
             ("evaluate.every", self.evaluate.every as usize),
+            ("train.steps", self.train.steps.unwrap_or(1) as usize),
+            ("train.epochs", self.train.epochs.unwrap_or(1) as usize),
         ];
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{name} is 0"));

@@ -63,7 +63,7 @@ pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome
     }
     while run.progress.step < run.progress.num_steps && !run.should_stop(stop)? {
         let Some((batch, state)) = run.loader.next_batch()? else {
-            // The epochs end before the steps do.
+            // Of a checkpoint that did not know how many steps its epochs have.
             run.progress.num_steps = run.progress.step;
             break;
         };
@@ -120,11 +120,7 @@ impl<'a> Run<'a> {
         if let Some(saved) = &saved {
             engine.restore(saved)?;
         }
-        progress.num_steps = match config.train.steps {
-            Some(steps) => steps,
-            None if progress.num_steps > 0 => progress.num_steps,
-            None => num_rows(stream(Some(config.train.epochs.unwrap_or(1)), None)?)?.div_ceil(config.train.rows as u64),
-        };
+        progress.num_steps = num_steps(config, progress.num_steps, |epochs| stream(Some(epochs), None))?;
         let loader = Loader::start(rows, config.train.rows)?;
 
         fs_err::create_dir_all(&config.output)?;
@@ -290,6 +286,19 @@ fn progress(
     Ok((progress, Some(saved)))
 }
 
+/// The steps of a run: as many as are asked for, or as the epochs have where those are fewer.
+fn num_steps(config: &Config, known: u64, stream: impl FnOnce(u64) -> Result<Stream>) -> Result<u64> {
+    let most = match (config.train.steps, config.train.epochs) {
+        (Some(steps), None) => return Ok(steps),
+        _ if known > 0 => return Ok(known),
+        (steps, _) => steps.unwrap_or(u64::MAX),
+    };
+    let mut stream = stream(config.train.epochs.unwrap_or(1))?;
+    let steps = |stream: &Stream| stream.state().rows.div_ceil(config.train.rows as u64);
+    while steps(&stream) < most && stream.next_row()?.is_some() {}
+    Ok(steps(&stream))
+}
+
 /// The rows to measure on; none where nothing is to be measured.
 fn validation(config: &Config, corpus: &Corpus, tokenizer: &Arc<Tokenizer>) -> Result<Batch> {
     let mut batch = Batch::default();
@@ -358,11 +367,6 @@ pub fn open(
         Plan { seq_len, packing, weights, seed: config.seed, epochs, block, max_bytes: None }
     };
     Stream::open(corpus, split, source, tokenizer.clone(), plan, state)
-}
-
-fn num_rows(mut stream: Stream) -> Result<u64> {
-    while stream.next_row()?.is_some() {}
-    Ok(stream.state().rows)
 }
 
 /// Remove the run in `folder`.
