@@ -18,20 +18,24 @@ fn shared() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let make = || {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path();
-        pipeline_ok(&["build", "--out", arg(&path.join("shards"))]);
-        let config = path.join("tokenizer.toml");
-        let text = format!(
-            "corpus = {:?}\noutput = {:?}\n[train]\nnum_pieces = 200\n[base]\nvocab_size = 3300\ncharacter_coverage = 0.99\n",
-            path.join("shards"),
-            path.join("tokenizer")
-        );
-        fs_err::write(&config, text).expect("written");
-        let output = program("vocab").args(["train", arg(&config)]).output().expect("vocab starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let shards = folder.path().join("shards");
+        pipeline_ok(&["build", "--out", arg(&shards)]);
+        train_tokenizer(&shards, &folder.path().join("tokenizer"), 200);
         folder
     };
     FOLDER.get_or_init(make).path()
+}
+
+/// Train a tokenizer with `num_pieces` legal pieces.
+fn train_tokenizer(shards: &Path, out: &Path, num_pieces: u32) {
+    let config = out.with_extension("toml");
+    let text = format!(
+        "corpus = {shards:?}\noutput = {out:?}\n[train]\nnum_pieces = {num_pieces}\n\
+         [base]\nvocab_size = 3300\ncharacter_coverage = 0.99\n"
+    );
+    fs_err::write(&config, text).expect("written");
+    let output = program("vocab").args(["train", arg(&config)]).output().expect("vocab starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A configuration of a model of a few thousand numbers, in `folder`, its run in `folder/run`.
@@ -305,6 +309,125 @@ fn a_disk_without_room_keeps_the_checkpoint_before_and_the_same_command_goes_on_
     let before: BTreeMap<_, _> = before.map(|(name, hash)| (format!("step-00000003/{name}"), hash)).collect();
     assert_eq!(support::hashes(&left), before, "the checkpoint before, and nothing else");
     assert_eq!(computed(&whole), computed(&expected));
+}
+
+#[test]
+fn epochs_say_how_long_a_run_is_and_the_smaller_number_counts() {
+    let steps = |printed: &str| {
+        let line = printed.lines().find_map(|line| line.strip_prefix("steps ")).expect("steps").trim().to_owned();
+        let (done, all) = line.split_once(" of ").expect("two numbers");
+        assert_eq!(done, all);
+        all.parse::<u64>().expect("a number")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (all, few) = (shared().join("shards"), folder.path().join("shards"));
+    let judgments = support::root().join("data-manifests/sample/spc-judgments");
+    pipeline_ok(&["build", "--source", &format!("judgment={}", judgments.display()), "--out", arg(&few)]);
+    let some = [(arg(&all), arg(&few)), ("seq_len = 48", "seq_len = 128"), ("keep = 2", "keep = 99"), ("= 600", "= 0")];
+    let train = |folder: &Path, length: &str, arguments: &[&str]| {
+        let config = tiny(folder, &[&some[..], &[("steps = 14", length)]].concat());
+        steps(&train_ok(&[&[arg(&config)], arguments].concat()))
+    };
+    let expected = tempfile::tempdir().expect("a folder");
+    let whole = train(expected.path(), "epochs = 2", &[]);
+    let once = tempfile::tempdir().expect("a folder");
+    let one = train(once.path(), "epochs = 1", &[]);
+    assert!(one > 3 && (2 * one - 1..=2 * one).contains(&whole), "{one} {whole}");
+
+    // What was begun with one epoch has another schedule; its length is counted again, and the rest is read.
+    assert_eq!(train(once.path(), "epochs = 2", &["--resume"]), whole);
+    let both = tempfile::tempdir().expect("a folder");
+    assert_eq!(train(both.path(), "epochs = 2\nsteps = 1000000", &[]), whole);
+    assert_eq!(computed(&both.path().join("run")), computed(&expected.path().join("run")), "and so is the schedule");
+    let cut = tempfile::tempdir().expect("a folder");
+    assert_eq!(train(cut.path(), "epochs = 2\nsteps = 3", &[]), 3);
+
+    // Killed in the middle, it goes on to the same end.
+    let killed = tempfile::tempdir().expect("a folder");
+    let config = tiny(killed.path(), &[&some[..], &[("steps = 14", "epochs = 2")]].concat());
+    let mut child = program("trainer")
+        .args(["train", arg(&config)])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("starts");
+    while !killed.path().join("run/checkpoints/step-00000003").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("waited");
+    train_ok(&[arg(&config), "--resume"]);
+    assert_eq!(computed(&killed.path().join("run")), computed(&expected.path().join("run")));
+}
+
+#[test]
+fn a_run_is_not_gone_on_with_by_other_settings_or_another_base() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    train_ok(&[arg(&tiny(folder.path(), &[("steps = 14", "steps = 3")]))]);
+    let before = support::hashes(&run);
+    let refused = |config: &Path, expected: &str| {
+        let (ok, printed) = trainer(&["train", arg(config), "--resume"]);
+        assert!(!ok && printed.contains(expected), "{expected}: {printed}");
+    };
+    for (from, to, expected) in [
+        ("seq_len = 48", "seq_len = 64", "data.seq_len was 48 and is 64"),
+        ("task = \"pretrain\"", "task = \"instruct\"", "task was \"pretrain\" and is \"instruct\""),
+        ("[model.new]", "seed = 3\n[model.new]", "seed was 0 and is 3"),
+        ("hidden_size = 16", "hidden_size = 32", "model.new.hidden_size was 16 and is 32"),
+        ("learning_rate = 1e-2", "learning_rate = 1e-3", "optimizer.learning_rate was 0.01 and is 0.001"),
+        ("[optimizer]", "[lora]\n[optimizer]", "lora was null and is {"),
+    ] {
+        refused(&tiny(folder.path(), &[(from, to)]), expected);
+    }
+    assert_eq!(support::hashes(&run), before);
+    // How a run goes on, not what it learns.
+    let config =
+        tiny(folder.path(), &[("part_rows = 2", "part_rows = 1"), ("every = 3\nkeep = 2", "every = 2\nkeep = 1")]);
+    train_ok(&[arg(&config), "--resume"]);
+
+    // The base: another folder with the same files is the same one.
+    let (ok, printed) = trainer(&["export", arg(&run)]);
+    assert!(ok, "{printed}");
+    let text = fs_err::read_to_string(tiny(folder.path(), &[("steps = 14", "steps = 3")])).expect("read");
+    let (head, tail) = text.split_once("[model.new]").expect("a model");
+    let tail = tail.split_once("[data]").expect("data").1;
+    let path = folder.path().join("next.toml");
+    let with_base = |base: &Path, steps: &str| {
+        let text = format!("{head}[model]\nbase = {base:?}\n[data]{tail}").replace("/run\"", "/next\"");
+        fs_err::write(&path, text.replace("\nsteps = 3", &format!("\n{steps}"))).expect("written");
+    };
+    let model = run.join("model");
+    with_base(&model, "steps = 3");
+    train_ok(&[arg(&path)]);
+    let moved = folder.path().join("moved");
+    assert!(Command::new("cp").args(["-r", arg(&model), arg(&moved)]).status().expect("cp runs").success());
+    with_base(&moved, "steps = 5");
+    train_ok(&[arg(&path), "--resume"]);
+    let next = folder.path().join("next");
+    let (ok, printed) = trainer(&["export", arg(&next)]);
+    assert!(ok, "{printed}");
+    let card = fs_err::read_to_string(next.join("model/README.md")).expect("a card");
+    let sums = "cd \"$0\" && sha256sum config.json model.safetensors | sha256sum";
+    let sums = Command::new("bash").args(["-c", sums, arg(&moved)]).output().expect("bash runs").stdout;
+    let sum = String::from_utf8_lossy(&sums).split(' ').next().expect("a sum").to_owned();
+    assert!(sum.len() == 64 && card.contains(&sum), "{sum}: {card}");
+
+    let config = moved.join("config.json");
+    let text = fs_err::read_to_string(&config).expect("read");
+    fs_err::write(&config, text.replace("\"rope_theta\": 10000.0", "\"rope_theta\": 20000.0")).expect("written");
+    with_base(&moved, "steps = 7");
+    refused(&path, "made with another base, or its files have changed");
+    let (ok, printed) = trainer(&["export", arg(&next)]);
+    assert!(!ok && printed.contains("made with another base"), "{printed}");
+
+    // Another tokenizer than the one that was trained with.
+    let (of_run, other) = (run.join("config.json"), folder.path().join("tokenizer"));
+    train_tokenizer(&shared().join("shards"), &other, 150);
+    let text = fs_err::read_to_string(&of_run).expect("read");
+    fs_err::write(&of_run, text.replace(arg(&shared().join("tokenizer")), arg(&other))).expect("written");
+    let (ok, printed) = trainer(&["export", arg(&run)]);
+    assert!(!ok && printed.contains("made with another tokenizer"), "{printed}");
 }
 
 #[test]

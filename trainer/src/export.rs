@@ -18,6 +18,8 @@ pub(crate) const REMNANT: &str = "exporting-";
 
 /// The folder of the adapter in that of the model.
 const ADAPTER: &str = "adapter";
+/// The folder of the weights that the adapter belongs to, where nothing else holds them.
+const BASE: &str = "base";
 
 /// The files of a tokenizer.
 const TOKENIZER: [&str; 4] = ["tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
@@ -53,7 +55,10 @@ pub fn export(run: &Path, out: Option<&Path>) -> Result<Exported> {
         .ok_or_else(|| Error::invalid(run.display(), "it has no whole checkpoint"))?;
     let (progress, saved) = checkpoint::read(&newest)?;
     let tokenizer = Tokenizer::open(&config.tokenizer)?;
-    let Start { mut architecture, mut weights, adapter } = start::start(&config, &tokenizer)?;
+    progress
+        .check(&start::hash_tokenizer(&tokenizer), start::hash_base(&config)?.as_deref())
+        .map_err(|what| Error::invalid(run.display(), what))?;
+    let Start { mut architecture, mut weights, adapter, base } = start::start(&config, &tokenizer)?;
 
     let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(parent)?;
@@ -69,9 +74,16 @@ pub fn export(run: &Path, out: Option<&Path>) -> Result<Exported> {
     let mut adapter_folder = None;
     match &adapter {
         Some((lora, _)) => {
-            let base = config.model.base.as_ref().map(|base| base.display().to_string());
+            // An adapter fits what it was trained on only: a base that is new or was grown is written beside it.
+            let base = match base {
+                Some(base) => base,
+                None => {
+                    weights::write_folder(&folder.path().join(BASE), &architecture, &typed(&weights, dtype)?)?;
+                    out.join(BASE)
+                }
+            };
             lora.merge(&mut weights, &saved.trained)?;
-            lora.write(&folder.path().join(ADAPTER), base.as_deref(), &saved.trained)?;
+            lora.write(&folder.path().join(ADAPTER), Some(&base.display().to_string()), &saved.trained)?;
             adapter_folder = Some(out.join(ADAPTER));
         }
         None => weights = saved.trained,
@@ -122,7 +134,7 @@ fn check_names(folder: &Path) -> Result<()> {
         let is_shard = name.starts_with("model-") && name.ends_with(".safetensors");
         let is_ours = if entry.file_type()?.is_dir() {
             check_names(&entry.path())?;
-            name == ADAPTER
+            [ADAPTER, BASE].contains(&name.as_ref())
         } else {
             is_shard || TOKENIZER.contains(&name.as_ref()) || FILES.contains(&name.as_ref())
         };
@@ -161,7 +173,7 @@ fn card(config: &Config, progress: &checkpoint::Progress, run: &Path, num_parame
     let rendered = environment.get_template("card")?.render(context! {
         config,
         config_text => format!("{:#}", serde_json::json!(config)),
-        progress => context! { step => progress.step, num_tokens => progress.num_tokens, corpus => progress.corpus, tokenizer => progress.tokenizer },
+        progress => context! { step => progress.step, num_tokens => progress.num_tokens, corpus => progress.corpus, tokenizer => progress.tokenizer, base => progress.base },
         num_parameters => format!("{:.1} M", num_parameters as f64 / 1e6),
         validation => validation.map(|v| context! {
             nats => format!("{:.4}", v.nats_per_token),

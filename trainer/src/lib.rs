@@ -26,6 +26,8 @@ pub mod ops;
 pub mod optimizer;
 /// What a run needs, before it starts.
 pub mod plan;
+/// Where a run goes on.
+mod resume;
 /// The whole run.
 pub mod run;
 /// The model that a run starts from.

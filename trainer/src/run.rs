@@ -11,8 +11,7 @@ use std::{
 };
 
 use candle_core::{Device, Tensor};
-use corpus_format::{Corpus, legal::Split, reader::hash_file};
-use sha2::{Digest, Sha256};
+use corpus_format::{Corpus, legal::Split};
 use vocab::Tokenizer;
 
 use crate::{
@@ -25,12 +24,12 @@ use crate::{
         loader::Loader,
         stream::{Counts, Plan, Source, State, Stream},
     },
-    engine::{self, Engine, Loss, Saved},
+    engine::{self, Engine, Loss},
     export,
     group::{self, Group, Place},
     json,
     metrics::{self, Metrics, StepMetrics, Validation, page},
-    plan,
+    plan, resume,
     start::{self, Start},
 };
 
@@ -92,6 +91,8 @@ struct Run<'a> {
     /// Of the first rank.
     metrics: Option<Metrics>,
     progress: Progress,
+    /// The step of the newest checkpoint; 0 where there is none.
+    saved: u64,
     /// The rows to measure on.
     measured_on: Batch,
     cost: plan::Cost,
@@ -108,13 +109,13 @@ impl<'a> Run<'a> {
         let is_first = group.rank() == 0;
         let corpus = Corpus::open(&config.corpus)?;
         let tokenizer = Arc::new(Tokenizer::open(&config.tokenizer)?);
-        let (mut progress, saved) = progress(config, resume, &corpus, &tokenizer)?;
+        let (mut progress, saved) = resume::progress(config, resume, &corpus, &tokenizer)?;
         let stream = |epochs, state: Option<State>| open(config, &corpus, Split::Train, &tokenizer, epochs, state);
         let epochs = config.train.epochs.or(config.train.steps.is_none().then_some(1));
         let rows = stream(epochs, progress.data.clone())?;
         let measured_on = validation(config, &corpus, &tokenizer)?;
 
-        let Start { architecture, weights, adapter } = start::start(config, &tokenizer)?;
+        let Start { architecture, weights, adapter, .. } = start::start(config, &tokenizer)?;
         let cost = plan::Cost::of(&architecture, adapter.as_ref().map(|(lora, _)| lora), config);
         let mut engine = engine::start(architecture, weights, adapter, &device, config)?;
         if let Some(saved) = &saved {
@@ -135,6 +136,7 @@ impl<'a> Run<'a> {
             group,
             loader,
             metrics,
+            saved: progress.step,
             progress,
             measured_on,
             cost,
@@ -230,16 +232,18 @@ impl<'a> Run<'a> {
     }
 
     /// Write a checkpoint and remove those that are not kept.
-    fn save(&self) -> Result<()> {
-        if self.group.rank() > 0 || self.progress.step == 0 {
+    fn save(&mut self) -> Result<()> {
+        let step = self.progress.step;
+        if self.group.rank() > 0 || step == self.saved {
             return Ok(());
         }
         checkpoint::write(&self.config.output, &self.progress, &self.engine.save()?)?;
+        self.saved = step;
         let best = self.progress.best.map(|(step, _)| step);
-        checkpoint::prune(&self.config.output, self.config.checkpoint.keep, best)
+        checkpoint::prune(&self.config.output, self.config.checkpoint.keep, best, step)
     }
 
-    fn finish(self) -> Result<Outcome> {
+    fn finish(mut self) -> Result<Outcome> {
         self.save()?;
         if let Some(metrics) = &self.metrics {
             let steps = metrics::read(&self.config.output.join(metrics::LINES))?;
@@ -250,40 +254,6 @@ impl<'a> Run<'a> {
         let counts = data.map(|data| data.counts).unwrap_or_default();
         Ok(Outcome { step, num_steps, losses: self.losses, validation: self.validation, counts })
     }
-}
-
-/// Where a run goes on, and with which tensors: at its newest whole checkpoint, or at the start.
-fn progress(
-    config: &Config,
-    resume: bool,
-    corpus: &Corpus,
-    tokenizer: &Tokenizer,
-) -> Result<(Progress, Option<Saved>)> {
-    let run = &config.output;
-    let fresh = Progress {
-        step: 0,
-        num_steps: 0,
-        num_tokens: 0,
-        num_skipped: 0,
-        best: None,
-        corpus: hash_file(&corpus.dir().join("index.json"))?.1,
-        tokenizer: corpus_format::reader::hex(&Sha256::digest(tokenizer.to_bytes())),
-        data: None,
-    };
-    if checkpoint::steps(run)?.is_empty() {
-        return Ok((fresh, None));
-    }
-    if !resume {
-        return Err(Error::invalid(run.display(), "holds a run; --resume goes on with it, --fresh begins again"));
-    }
-    let newest = checkpoint::newest(run, |error| eprintln!("left aside: {error}"))?
-        .ok_or_else(|| Error::invalid(run.display(), "none of its checkpoints is whole; --fresh begins again"))?;
-    let (progress, saved) = checkpoint::read(&newest)?;
-    if progress.corpus != fresh.corpus || progress.tokenizer != fresh.tokenizer {
-        let what = "its checkpoint was made with another corpus or tokenizer; going on would mix them";
-        return Err(Error::invalid(run.display(), what));
-    }
-    Ok((progress, Some(saved)))
 }
 
 /// The steps of a run: as many as are asked for, or as the epochs have where those are fewer.

@@ -5,13 +5,17 @@ mod support;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use support::{fixture, flat, model};
-use trainer::model::{
-    Architecture, EMBEDDING, HEAD,
-    grow::grow,
-    weights::{self, Weights},
+use support::{fixture, flat, model, tokenizer};
+use trainer::{
+    Config,
+    model::{
+        Architecture, EMBEDDING, HEAD,
+        grow::grow,
+        weights::{self, Weights},
+    },
+    start,
 };
-use vocab::init_map::NewRow;
+use vocab::init_map::{self, NewRow};
 
 /// A folder with the fixture's model.
 fn folder() -> tempfile::TempDir {
@@ -42,6 +46,12 @@ fn what_is_written_is_read_again_in_every_type() {
         weights::write_folder(folder.path(), &architecture, &typed).unwrap();
         let (again, read) = weights::read_folder(folder.path()).unwrap();
         assert_eq!(again.num_parameters(), architecture.num_parameters());
+        let name = match dtype {
+            DType::F32 => "float32",
+            DType::F16 => "float16",
+            _ => "bfloat16",
+        };
+        assert_eq!((&again.other["dtype"], &again.other["torch_dtype"]), (&name.into(), &name.into()));
         assert!(read.iter().all(|(name, tensor)| tensor.dtype() == dtype && flat(tensor) == flat(&typed[name])));
     }
 }
@@ -170,6 +180,7 @@ fn models_that_are_no_llama_are_refused() {
         ("attention_bias", true.into(), "attention_bias"),
         ("num_key_value_heads", 4.into(), "no multiple of num_key_value_heads"),
         ("num_hidden_layers", 0.into(), "num_hidden_layers is 0"),
+        ("head_dim", 0.into(), "head_dim is 0"),
         (
             "rope_parameters",
             serde_json::json!({"rope_type": "yarn", "factor": 2.0, "rope_theta": 1e4}),
@@ -223,4 +234,24 @@ fn maps_and_tokenizers_of_other_models_are_refused() {
     assert!(refuse(103, &[row(101, &[1])]).contains("id 102 is in the tokenizer, not in the model"));
     assert!(refuse(102, &[row(101, &[101])]).contains("id 101 comes from id 101; the model has 101 rows"));
     assert!(refuse(102, &[row(200, &[1])]).contains("id 200 is none of the tokenizer's 102"));
+}
+
+#[test]
+fn a_plan_and_a_start_agree_and_find_the_map_beside_a_tokenizer_s_file() {
+    let (folder, tokenizer) = (tempfile::tempdir().unwrap(), tokenizer());
+    let model = folder.path().join("some.model");
+    fs_err::write(&model, tokenizer.to_bytes()).unwrap();
+    let text =
+        format!("task = \"pretrain\"\noutput = \"run\"\ntokenizer = {model:?}\nmodel.base = {:?}", fixture("model"));
+    let config: Config = toml::from_str(&text).unwrap();
+    let refused = start::start(&config, &tokenizer).err().unwrap().to_string();
+    assert!(refused.contains(folder.path().join("init_map.jsonl").to_str().unwrap()), "{refused}");
+
+    let rows: Vec<NewRow> = (101..1800).map(|id| row(id, &[id % 101])).collect();
+    fs_err::write(folder.path().join("init_map.jsonl"), init_map::to_jsonl(&rows)).unwrap();
+    let start = start::start(&config, &tokenizer).unwrap();
+    let planned = start::architecture(&config, &tokenizer).unwrap().0;
+    assert_eq!((start.architecture.vocab_size, planned.vocab_size), (1856, 1856));
+    assert_eq!(start.weights[EMBEDDING].dims(), [1856, 24]);
+    assert!(start.base.is_none(), "the folder of the base does not hold what was grown");
 }
