@@ -312,6 +312,26 @@ fn a_disk_without_room_keeps_the_checkpoint_before_and_the_same_command_goes_on_
 }
 
 #[test]
+fn a_second_signal_ends_a_run_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Steps that are not cut into parts, so that the first signal waits for one to end.
+    let config = tiny(folder.path(), &[("rows = 4\npart_rows = 2", "rows = 256\npart_rows = 256")]);
+    let mut child = program("trainer")
+        .args(["train", arg(&config)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let lines = folder.path().join("run/metrics.jsonl");
+    while fs_err::read_to_string(&lines).map_or(0, |text| text.lines().count()) < 2 {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let twice = format!("kill -s INT {0}; sleep 0.02; kill -s INT {0}", child.id());
+    assert!(Command::new("bash").args(["-c", &twice]).status().expect("bash runs").success());
+    assert_eq!(child.wait().expect("waited").code(), Some(130));
+}
+
+#[test]
 fn epochs_say_how_long_a_run_is_and_the_smaller_number_counts() {
     let steps = |printed: &str| {
         let line = printed.lines().find_map(|line| line.strip_prefix("steps ")).expect("steps").trim().to_owned();

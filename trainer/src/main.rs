@@ -14,7 +14,8 @@ use trainer::{
     engine::{self, fused},
     export,
     plan::Cost,
-    run, start,
+    run::{self, Begin},
+    start,
 };
 use vocab::Tokenizer;
 
@@ -101,14 +102,18 @@ fn main() -> ExitCode {
 
 fn train(config: &Path, resume: bool, fresh: bool) -> Result<()> {
     let config = Config::read(config)?;
-    if fresh {
-        run::remove(&config.output)?;
-    }
+    let begin = match (resume, fresh) {
+        (true, _) => Begin::Resume,
+        (_, true) => Begin::Fresh,
+        _ => Begin::New,
+    };
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        // The second one does not wait for the step to end.
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.clone())?;
         signal_hook::flag::register(signal, stop.clone())?;
     }
-    let outcome = run::train(&config, resume, &stop)?;
+    let outcome = run::train(&config, begin, &stop)?;
     println!("steps      {} of {}", outcome.step, outcome.num_steps);
     if let Some((first, last)) = outcome.losses {
         println!("loss       {first:.4} → {last:.4} nats a token");

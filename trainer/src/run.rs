@@ -36,6 +36,17 @@ use crate::{
 /// The file in a run's folder that says what was asked for.
 pub const CONFIG: &str = "config.json";
 
+/// How a run begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// From the start; a run that is there is left alone.
+    New,
+    /// From the newest checkpoint, where there is one.
+    Resume,
+    /// From the start; a run that is there is removed.
+    Fresh,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -51,12 +62,12 @@ pub struct Outcome {
     pub counts: Counts,
 }
 
-/// Train as `config` says, from the newest checkpoint with `resume`, until the end or until `stop` is set.
+/// Train as `config` says until the end or until `stop` is set.
 ///
 /// # Errors
 /// What the run needs and does not find, a folder that holds another run, a gradient that is no number too often.
-pub fn train(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> {
-    let mut run = Run::start(config, resume)?;
+pub fn train(config: &Config, begin: Begin, stop: &AtomicBool) -> Result<Outcome> {
+    let mut run = Run::start(config, begin)?;
     if run.progress.step == 0 && run.is_measured() {
         run.measure()?;
     }
@@ -102,14 +113,20 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn start(config: &'a Config, resume: bool) -> Result<Self> {
+    fn start(config: &'a Config, begin: Begin) -> Result<Self> {
         let place = Place::from_environment(|name| std::env::var(name).ok())?;
         let device = device(place.local_rank)?;
-        let group = group::join(place, &device)?;
+        let mut group = group::join(place, &device)?;
         let is_first = group.rank() == 0;
+        if begin == Begin::Fresh && is_first {
+            remove(&config.output)?;
+        }
+        // The others look into the folder after that.
+        sum(0.0, group.as_mut())?;
         let corpus = Corpus::open(&config.corpus)?;
         let tokenizer = Arc::new(Tokenizer::open(&config.tokenizer)?);
-        let (mut progress, saved) = resume::progress(config, resume, &corpus, &tokenizer)?;
+        let (mut progress, saved) = resume::progress(config, begin == Begin::Resume, &corpus, &tokenizer)?;
+        check_same_step(progress.step, group.as_mut())?;
         let stream = |epochs, state: Option<State>| open(config, &corpus, Split::Train, &tokenizer, epochs, state);
         let epochs = config.train.epochs.or(config.train.steps.is_none().then_some(1));
         let rows = stream(epochs, progress.data.clone())?;
@@ -254,6 +271,17 @@ impl<'a> Run<'a> {
         let counts = data.map(|data| data.counts).unwrap_or_default();
         Ok(Outcome { step, num_steps, losses: self.losses, validation: self.validation, counts })
     }
+}
+
+/// Check that all ranks go on from the same step: each read its own folder.
+fn check_same_step(step: u64, group: &mut dyn Group) -> Result<()> {
+    let first = sum(if group.rank() == 0 { step as f64 } else { 0.0 }, group)?;
+    let num_others = sum(f64::from(u8::from(first != step as f64)), group)?;
+    if num_others == 0.0 {
+        return Ok(());
+    }
+    let what = format!("goes on from step {step}, rank 0 from step {first}: all ranks have to see the same folder");
+    Err(Error::invalid(format!("rank {}", group.rank()), what))
 }
 
 /// The steps of a run: as many as are asked for, or as the epochs have where those are fewer.
