@@ -101,20 +101,49 @@ fn train_ok(arguments: &[&str]) -> String {
     printed
 }
 
-/// What a run computed: the bits of loss, norm and validation by step, and of the last checkpoint's tensors.
-fn computed(run: &Path) -> (BTreeMap<u64, Vec<u64>>, BTreeMap<String, String>) {
+/// What a run computed: loss, norm, learning rate and validation by step, as they are written in its metrics, and the
+/// hashes of the last checkpoint's files.
+fn computed(run: &Path) -> (BTreeMap<u64, Vec<String>>, BTreeMap<String, String>) {
     let text = fs_err::read_to_string(run.join("metrics.jsonl")).expect("metrics");
     let line = |line: &str| {
-        let step: serde_json::Value = serde_json::from_str(line).expect("JSON");
-        let number = |value: &serde_json::Value| value.as_f64().map_or(0, f64::to_bits);
-        let values =
-            [&step["loss"], &step["gradient_norm"], &step["learning_rate"], &step["validation"]["bits_per_byte"]];
-        (step["step"].as_u64().expect("a step"), values.map(number).to_vec())
+        let number = |name: &str| {
+            let (_, rest) = line.split_once(&format!("\"{name}\":")).unwrap_or_default();
+            rest.split([',', '}']).next().unwrap_or_default().to_owned()
+        };
+        let values = ["loss", "gradient_norm", "learning_rate", "bits_per_byte"].map(number).to_vec();
+        (number("step").parse().expect("a step"), values)
     };
-    let steps: BTreeMap<u64, Vec<u64>> = text.lines().map(line).collect();
+    let steps: BTreeMap<u64, Vec<String>> = text.lines().map(line).collect();
     assert_eq!(steps.len(), text.lines().count(), "each step once");
     let last = *steps.keys().last().expect("a step");
     (steps, support::hashes(&run.join(format!("checkpoints/step-{last:08}"))))
+}
+
+/// A number of a step in what a run computed: its loss, norm, learning rate or bits a byte.
+fn number(run: &Path, step: u64, at: usize) -> f64 {
+    computed(run).0[&step][at].parse().expect("a number")
+}
+
+/// Run ranks beside each other, each with its own configuration: how each ended, and what it said.
+fn ranks(configs: &[&Path], arguments: &[&str]) -> Vec<(bool, String)> {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    let start = |(rank, config): (usize, &&Path)| {
+        program("trainer")
+            .args(["train", arg(config)])
+            .args(arguments)
+            .envs([("RANK", rank.to_string()), ("WORLD_SIZE", configs.len().to_string())])
+            .env("MASTER_PORT", port.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts")
+    };
+    let started: Vec<_> = configs.iter().enumerate().map(start).collect();
+    let end = |child: std::process::Child| {
+        let output = child.wait_with_output().expect("waited");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    started.into_iter().map(end).collect()
 }
 
 #[test]
@@ -309,6 +338,28 @@ fn a_disk_without_room_keeps_the_checkpoint_before_and_the_same_command_goes_on_
     let before: BTreeMap<_, _> = before.map(|(name, hash)| (format!("step-00000003/{name}"), hash)).collect();
     assert_eq!(support::hashes(&left), before, "the checkpoint before, and nothing else");
     assert_eq!(computed(&whole), computed(&expected));
+}
+
+#[test]
+fn without_a_terminal_a_run_says_how_long_is_left_and_where_it_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let printed = train_ok(&[arg(&tiny(folder.path(), &[("steps = 14", "steps = 3"), ("every = 5", "every = 9")]))]);
+    let left = |step: &str| printed.lines().find(|line| line.starts_with(step)).expect("a step").to_owned();
+    assert!(left("step 1/3").contains(" s left") && left("step 3/3").ends_with(" about 0 s left"), "{printed}");
+    // Measured before the first step and after the last: in the lines, the events and the page.
+    let run = folder.path().join("run");
+    let measured: Vec<u64> =
+        computed(&run).0.iter().filter(|(_, values)| !values[3].is_empty()).map(|(step, _)| *step).collect();
+    assert_eq!(measured, [0, 3]);
+    let events = fs_err::read(run.join("tensorboard/events.out.tfevents.0000000000.lawlm")).expect("events");
+    let count = |text: &[u8]| events.windows(text.len()).filter(|window| *window == text).count();
+    assert_eq!((count(b"validation/bits_per_byte"), count(b"train/loss")), (2, 3));
+    let page = fs_err::read_to_string(run.join("report.html")).expect("a page");
+    let curve = |name: &str| page.split(name).nth(2).expect("a curve").split("</figure>").next().expect("its end");
+    assert_eq!(curve("validation, bits a byte").matches("step 0").count(), 1, "{page}");
+    assert!(
+        curve("learning rate").contains("step 1<") && page.contains("3 steps, ") && page.contains("0 steps skipped")
+    );
 }
 
 #[test]
@@ -519,34 +570,38 @@ fn two_ranks_compute_what_one_does() {
     train_ok(&[arg(&tiny(one.path(), &[]))]);
     let two = tempfile::tempdir().expect("a folder");
     let config = tiny(two.path(), &[]);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
-    let ranks: Vec<_> = (0..2)
-        .map(|rank: usize| {
-            program("trainer")
-                .args(["train", arg(&config)])
-                .envs([("RANK", rank.to_string()), ("WORLD_SIZE", "2".into()), ("MASTER_PORT", port.to_string())])
-                .stdout(Stdio::null())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("starts")
-        })
-        .collect();
-    for rank in ranks {
-        let output = rank.wait_with_output().expect("waited");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
+    let both = |arguments: &[&str]| {
+        for (ok, printed) in ranks(&[&config, &config], arguments) {
+            assert!(ok, "{printed}");
+        }
+    };
+    both(&[]);
     let losses = |run: &Path| -> Vec<f64> {
-        computed(&run.join("run"))
-            .0
-            .values()
-            .flat_map(|values| [f64::from_bits(values[0]), f64::from_bits(values[1])])
+        let steps = computed(&run.join("run")).0;
+        steps
+            .range(1..)
+            .flat_map(|(_, values)| [&values[0], &values[1]].map(|n| n.parse().expect("a number")))
             .collect()
     };
-    let (one, two) = (losses(one.path()), losses(two.path()));
-    assert_eq!(one.len(), two.len());
-    for (a, b) in one.iter().zip(&two) {
+    let (one, first) = (losses(one.path()), losses(two.path()));
+    assert_eq!((one.len(), first.len()), (28, 28));
+    for (a, b) in one.iter().zip(&first) {
         assert!((a / b - 1.0).abs() < 1e-4, "{a} {b}");
     }
+
+    // One of them removes the run, before the other looks.
+    both(&["--fresh"]);
+    assert_eq!(losses(two.path()), first);
+
+    // A rank that sees another folder goes on from another step: all of them say so.
+    let other = tempfile::tempdir().expect("a folder");
+    let alone = tiny(other.path(), &[("steps = 14", "steps = 3")]);
+    train_ok(&[arg(&alone)]);
+    let before = support::hashes(&two.path().join("run"));
+    for (ok, printed) in ranks(&[&config, &tiny(other.path(), &[])], &["--resume"]) {
+        assert!(!ok && printed.contains("all ranks have to see the same folder"), "{printed}");
+    }
+    assert_eq!(support::hashes(&two.path().join("run")), before);
 }
 
 #[test]
@@ -573,8 +628,17 @@ fn adapters_are_trained_exported_and_gone_on_with() {
     let path = next.path().join("config.toml");
     fs_err::write(&path, &base).expect("written");
     train_ok(&[arg(&path)]);
-    let first = |run: &Path| f64::from_bits(computed(run).0[&1][0]);
-    assert!(first(&next.path().join("run")) < first(&run) - 0.2);
+    assert!(number(&next.path().join("run"), 1, 0) < number(&run, 1, 0) - 0.2);
+
+    // The adapter's base was new: it lies beside it, and the two together are what was trained.
+    let folder_of_base = run.join("model/base");
+    assert_eq!(adapter["base_model_name_or_path"].as_str(), folder_of_base.to_str());
+    let both = format!("base = {folder_of_base:?}\nadapter = {:?}\n[data]", run.join("model/adapter"));
+    let both = format!("{before}[model]\n{both}{after}").replace("/run\"", "/both\"");
+    fs_err::write(&path, both.replace("steps = 14", "steps = 1")).expect("written");
+    train_ok(&[arg(&path)]);
+    let (end, start) = (number(&run, 14, 3), number(&next.path().join("both"), 0, 3));
+    assert!((start / end - 1.0).abs() < 1e-6, "{start} {end}");
 
     // An adapter on a model of another size is an error, not a model without it.
     let adapted = base.replace("[data]", &format!("adapter = {:?}\n[data]", run.join("model/adapter")));
@@ -584,7 +648,7 @@ fn adapters_are_trained_exported_and_gone_on_with() {
     let text = fs_err::read_to_string(&smaller).expect("read");
     fs_err::write(&smaller, text.replace("\"num_attention_heads\": 4", "\"num_attention_heads\": 8")).expect("written");
     let (ok, printed) = trainer(&["train", arg(&path), "--fresh"]);
-    assert!(!ok && printed.contains("config.json asks for") || printed.contains("the model asks for"), "{printed}");
+    assert!(!ok && (printed.contains("config.json asks for") || printed.contains("the model asks for")), "{printed}");
 }
 
 #[test]
@@ -597,6 +661,16 @@ fn what_cannot_be_trained_is_an_error_and_does_no_damage() {
     };
     refused(&[("steps = 14", "steps = 14\ncolour = 1")], "unknown field `colour`");
     refused(&[("rows = 4\npart", "rows = 0\npart")], "train.rows is 0");
+    refused(&[("steps = 14", "steps = 0")], "train.steps is 0");
+    refused(&[("steps = 14", "epochs = 0")], "train.epochs is 0");
+    refused(&[("[optimizer]", "[lora]\nalpha = inf\n[optimizer]")], "lora.alpha is inf");
+    refused(
+        &[
+            ("[data]", "tie_word_embeddings = true\n[data]"),
+            ("[optimizer]", "[lora]\nmodules_to_save = [\"lm_head\"]\n[optimizer]"),
+        ],
+        "this model's head is its embedding",
+    );
     refused(&[("[model.new]", "[model]\n[model.ne]")], "ne");
     refused(
         &[("seq_len = 48", "seq_len = 48\nweights = { novel = 1.0 }")],
@@ -638,6 +712,20 @@ fn what_cannot_be_trained_is_an_error_and_does_no_damage() {
     assert!(batch.contains("\"tokens\":["));
     fs_err::remove_dir_all(folder.path().join("run")).expect("removed");
 
+    // If there may be as many as there are steps, the run ends, says so, and can be gone on with.
+    let blown = |steps: &str| {
+        let steps = format!("steps = {steps}\nmax_skipped = 100");
+        tiny(folder.path(), &[("1e-2", "1e300"), ("steps = 14", &steps)])
+    };
+    let printed = train_ok(&[arg(&blown("14"))]);
+    assert!(printed.contains("14 of 14") && printed.contains("norm no number, skipped"), "{printed}");
+    let run = folder.path().join("run");
+    assert_eq!(computed(&run).0[&14][..2], ["null", "null"]);
+    assert!(fs_err::read_to_string(run.join("report.html")).expect("a page").contains("steps skipped"));
+    let printed = train_ok(&[arg(&blown("16")), "--resume"]);
+    assert!(printed.contains("16 of 16"), "{printed}");
+    fs_err::remove_dir_all(&run).expect("removed");
+
     // A shard that was changed is found before it is read.
     let shards = copied_shards(folder.path());
     let shard = support::hashes(&shards)
@@ -662,7 +750,7 @@ fn what_cannot_be_trained_is_an_error_and_does_no_damage() {
     pipeline_ok(&["build", "--source", &format!("statute={}", law.display()), "--out", arg(&shards)]);
     let other = tiny(folder.path(), &[(arg(&shared().join("shards")), arg(&shards)), ("steps = 14", "steps = 20")]);
     let (ok, printed) = trainer(&["train", arg(&other), "--resume"]);
-    assert!(!ok && printed.contains("another corpus or tokenizer"), "{printed}");
+    assert!(!ok && printed.contains("made with another corpus; going on"), "{printed}");
     let (ok, printed) = trainer(&["export", arg(&folder.path().join("absent"))]);
     assert!(!ok && printed.contains("config.json"), "{printed}");
 }

@@ -69,7 +69,10 @@ pub struct Outcome {
 pub fn train(config: &Config, begin: Begin, stop: &AtomicBool) -> Result<Outcome> {
     let mut run = Run::start(config, begin)?;
     if run.progress.step == 0 && run.is_measured() {
-        run.measure()?;
+        let measured = run.measure()?;
+        if let Some(shown) = &mut run.metrics {
+            shown.before(measured)?;
+        }
     }
     while run.progress.step < run.progress.num_steps && !run.should_stop(stop)? {
         let Some((batch, state)) = run.loader.next_batch()? else {
@@ -238,8 +241,9 @@ impl<'a> Run<'a> {
             bits_per_byte: nats / std::f64::consts::LN_2 / num_bytes.max(1) as f64,
             num_targets,
         };
-        if self.progress.best.is_none_or(|(_, best)| measured.nats_per_token < best) {
-            self.progress.best = Some((self.progress.step, measured.nats_per_token));
+        let nats = measured.nats_per_token;
+        if nats.is_finite() && self.progress.best.is_none_or(|(_, best)| nats < best) {
+            self.progress.best = Some((self.progress.step, nats));
         }
         self.validation = Some(measured);
         if let Some(metrics) = &self.metrics {

@@ -73,3 +73,40 @@ fn now() -> f64 {
 fn masked(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CRC-32C bit by bit, from its polynomial.
+    fn crc(bytes: &[u8]) -> u32 {
+        let bit = |crc: u32, _| (crc >> 1) ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 };
+        !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), bit))
+    }
+
+    #[test]
+    fn records_are_read_back_and_their_checksums_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut events = Events::open(folder.path(), 7).unwrap();
+        events.write(8, &[("train/loss", 2.5), ("validation/loss", f64::NAN)]).unwrap();
+        let bytes = fs_err::read(folder.path().join("tensorboard/events.out.tfevents.0000000007.lawlm")).unwrap();
+        let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
+        // The mask of TFRecord, undone.
+        let unmasked = |bytes: &[u8]| number(bytes).wrapping_sub(0xa282_ead8).rotate_left(15);
+        let (mut rest, mut read) = (&bytes[..], Vec::new());
+        while let Some((length, more)) = rest.split_first_chunk::<8>() {
+            assert_eq!(unmasked(&more[..4]), crc(length));
+            let (data, more) = more[4..].split_at(u64::from_le_bytes(*length) as usize);
+            assert_eq!(unmasked(&more[..4]), crc(data));
+            read.push(Event::decode(data).unwrap());
+            rest = &more[4..];
+        }
+        assert!(rest.is_empty());
+        assert_eq!(crc(b"123456789"), 0xe306_9283, "the check value of CRC-32C");
+        let [version, step] = &read[..] else { panic!("{} records", read.len()) };
+        assert_eq!(version.file_version.as_deref(), Some("brain.Event:2"));
+        let values = &step.summary.as_ref().unwrap().value;
+        assert_eq!((step.step, values[0].tag.as_str(), values[0].simple_value), (8, "train/loss", 2.5));
+        assert!(values[1].simple_value.is_nan() && step.wall_time > 1.7e9);
+    }
+}

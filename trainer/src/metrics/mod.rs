@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// A step, as a line of metrics.jsonl.
+/// A step, as a line of metrics.jsonl. The line of step 0 holds what was measured before anything was learned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
     /// Steps that are behind, this one included.
     pub step: u64,
-    /// Training loss in nats a target.
+    /// Training loss in nats a target; NaN, which JSON has as null, where it was no number.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// The learning rate.
     pub learning_rate: f64,
@@ -41,11 +42,18 @@ pub struct StepMetrics {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     /// Nats a target.
+    #[serde(deserialize_with = "number")]
     pub nats_per_token: f64,
     /// Bits a byte of text: comparable across vocabularies.
+    #[serde(deserialize_with = "number")]
     pub bits_per_byte: f64,
     /// Targets measured.
     pub num_targets: u64,
+}
+
+/// A number as JSON has it: null where it is NaN or infinite.
+fn number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 impl Validation {
@@ -61,6 +69,8 @@ pub struct Metrics {
     events: events::Events,
     bar: ProgressBar,
     start: Instant,
+    /// The step from which this process goes on.
+    first: u64,
 }
 
 /// The file with a line a step.
@@ -74,7 +84,8 @@ impl Metrics {
     pub fn open(run: &Path, step: u64, num_steps: u64) -> Result<Self> {
         let path = run.join(LINES);
         let kept: Vec<StepMetrics> = if path.exists() { read(&path)? } else { Vec::new() };
-        let kept = kept.iter().filter(|line| line.step <= step);
+        // At the start everything comes again, the measurement before the first step too.
+        let kept = kept.iter().filter(|line| line.step <= step && step > 0);
         let text: String = kept.map(|line| format!("{}\n", serde_json::json!(line))).collect();
         let new = run.join("metrics.jsonl.new");
         fs_err::write(&new, text)?;
@@ -83,7 +94,7 @@ impl Metrics {
         let bar = ProgressBar::new(num_steps).with_position(step);
         let style = ProgressStyle::with_template("{bar:20} {pos}/{len}  {msg}  {eta} left");
         bar.set_style(style.map_err(|e| Error::invalid("progress line", e.to_string()))?);
-        Ok(Self { lines, events: events::Events::open(run, step)?, bar, start: Instant::now() })
+        Ok(Self { lines, events: events::Events::open(run, step)?, bar, start: Instant::now(), first: step })
     }
 
     /// Say what a step did.
@@ -91,26 +102,44 @@ impl Metrics {
     /// # Errors
     /// Files that cannot be written.
     pub fn step(&mut self, step: &StepMetrics) -> Result<()> {
-        writeln!(self.lines, "{}", serde_json::json!(step))?;
         let mut values = vec![
             ("train/loss", step.loss),
             ("train/learning_rate", step.learning_rate),
             ("train/tokens_per_s", step.tokens_per_s),
         ];
         values.extend(step.gradient_norm.map(|norm| ("train/gradient_norm", norm)));
-        if let Some(validation) = &step.validation {
-            values.push(("validation/loss", validation.nats_per_token));
-            values.push(("validation/bits_per_byte", validation.bits_per_byte));
-        }
-        self.events.write(step.step, &values)?;
+        self.write(step, values)?;
         let line = line(step);
         if self.bar.is_hidden() {
-            let seconds = self.start.elapsed().as_secs();
-            eprintln!("step {}/{}  {line}  {seconds} s", step.step, self.bar.length().unwrap_or(0));
+            let (done, num_steps) = (step.step - self.first, self.bar.length().unwrap_or(0));
+            let seconds = self.start.elapsed().as_secs_f64();
+            let left = seconds / done.max(1) as f64 * num_steps.saturating_sub(step.step) as f64;
+            eprintln!("step {}/{num_steps}  {line}  {seconds:.0} s, about {left:.0} s left", step.step);
         }
         self.bar.set_message(line);
         self.bar.set_position(step.step);
         Ok(())
+    }
+
+    /// Write down what the validation split said before the first step.
+    ///
+    /// # Errors
+    /// Files that cannot be written.
+    pub fn before(&mut self, validation: Validation) -> Result<()> {
+        let (loss, memory_bytes) = (f64::NAN, memory());
+        self.write(
+            &StepMetrics { loss, memory_bytes, validation: Some(validation), ..StepMetrics::default() },
+            Vec::new(),
+        )
+    }
+
+    fn write(&mut self, step: &StepMetrics, mut values: Vec<(&str, f64)>) -> Result<()> {
+        writeln!(self.lines, "{}", serde_json::json!(step))?;
+        if let Some(validation) = &step.validation {
+            values.push(("validation/loss", validation.nats_per_token));
+            values.push(("validation/bits_per_byte", validation.bits_per_byte));
+        }
+        self.events.write(step.step, &values)
     }
 
     /// Say what the validation split said, above the progress.
@@ -182,4 +211,24 @@ pub fn memory() -> u64 {
     let resident =
         pages.as_deref().and_then(|pages| pages.split(' ').nth(1)).and_then(|pages| pages.parse::<u64>().ok());
     resident.unwrap_or(0) * 4096
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_none_are_read_again_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(LINES);
+        let measured =
+            |nats_per_token| Some(Validation { nats_per_token, bits_per_byte: nats_per_token, num_targets: 3 });
+        let nan =
+            StepMetrics { step: 1, loss: f64::NAN, validation: measured(f64::INFINITY), ..StepMetrics::default() };
+        let number = StepMetrics { step: 2, loss: 0.1, validation: measured(1.0 / 3.0), ..StepMetrics::default() };
+        fs_err::write(&path, format!("{}\n{}\n{{\"st", serde_json::json!(nan), serde_json::json!(number))).unwrap();
+        let read = read(&path).unwrap();
+        assert!(read[0].loss.is_nan() && read[0].validation.unwrap().bits_per_byte.is_nan());
+        assert_eq!(read[1], number);
+    }
 }

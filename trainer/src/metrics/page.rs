@@ -12,6 +12,7 @@ use crate::{Config, Result, plan::Cost};
 pub fn render(config: &Config, steps: &[StepMetrics], cost: &Cost) -> Result<String> {
     let mut environment = Environment::new();
     environment.add_template("page.html", include_str!("page.html"))?;
+    // Step 0 has a measurement and nothing else.
     let column = |value: fn(&StepMetrics) -> Option<f64>| -> Vec<(f64, f64)> {
         let point =
             |step: &StepMetrics| value(step).filter(|value| value.is_finite()).map(|value| (step.step as f64, value));
@@ -22,15 +23,16 @@ pub fn render(config: &Config, steps: &[StepMetrics], cost: &Cost) -> Result<Str
         ("validation loss, nats a token", column(|step| step.validation.map(|v| v.nats_per_token))),
         ("validation, bits a byte", column(|step| step.validation.map(|v| v.bits_per_byte))),
         ("gradient norm", column(|step| step.gradient_norm)),
-        ("learning rate", column(|step| Some(step.learning_rate))),
-        (RATE, column(|step| Some(step.tokens_per_s))),
+        ("learning rate", column(|step| (step.step > 0).then_some(step.learning_rate))),
+        (RATE, column(|step| (step.step > 0).then_some(step.tokens_per_s))),
     ];
     let curves: Vec<_> =
         curves.iter().filter(|(_, points)| !points.is_empty()).map(|(name, points)| curve(name, points)).collect();
     let config_text = format!("{:#}", serde_json::json!(config));
-    let num_skipped = steps.iter().filter(|step| step.gradient_norm.is_none()).count();
+    let trained = || steps.iter().filter(|step| step.step > 0);
+    let num_skipped = trained().filter(|step| step.gradient_norm.is_none()).count();
     let page = environment.get_template("page.html")?;
-    Ok(page.render(context! { config, config_text, curves, num_skipped, last => steps.last(), plan => cost.table(Some(steps.len() as u64)) })?)
+    Ok(page.render(context! { config, config_text, curves, num_skipped, last => trained().next_back(), plan => cost.table(Some(trained().count() as u64)) })?)
 }
 
 /// The curve that starts at 0.
