@@ -192,7 +192,7 @@ pub fn card_bytes() -> Option<usize> {
     #[cfg(feature = "cuda")]
     {
         use candle_core::cuda_backend::cudarc::driver::result::mem_get_info;
-        return mem_get_info().ok().map(|(free, _)| free);
+        mem_get_info().ok().map(|(free, _)| free)
     }
     #[cfg(not(feature = "cuda"))]
     None

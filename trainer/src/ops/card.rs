@@ -130,8 +130,9 @@ impl Card {
             return Ok(());
         }
         let function = self.function(kernel)?;
+        let Arguments(words) = arguments;
         let mut pointers: Vec<*mut c_void> =
-            arguments.0.iter().map(|word| std::ptr::from_ref(word).cast_mut().cast()).collect();
+            words.iter().map(|word| std::ptr::from_ref(word).cast_mut().cast()).collect();
         let (grid, block) = ((grid.0 as u32, grid.1 as u32, 1), (kernel.threads, 1, 1));
         self.timed(part, |card| {
             unsafe {
@@ -195,7 +196,8 @@ impl Card {
 
     /// Wait for all that was asked of the device.
     pub(super) fn wait(&self) -> Result<()> {
-        Ok(unsafe { stream::synchronize(self.stream)? })
+        unsafe { stream::synchronize(self.stream)? };
+        Ok(())
     }
 
     pub(super) fn zero(&mut self, matrix: Matrix) -> Result<()> {
@@ -203,7 +205,8 @@ impl Card {
         if bytes == 0 {
             return Ok(());
         }
-        Ok(unsafe { result::memset_d8_async(self.pointer(matrix), 0, bytes, self.stream)? })
+        unsafe { result::memset_d8_async(self.pointer(matrix), 0, bytes, self.stream)? };
+        Ok(())
     }
 
     /// Copy numbers to the card, and wait.
@@ -327,6 +330,7 @@ fn load(name: &'static str, image: &'static [u8]) -> Result<CUmodule> {
 }
 
 /// Where numbers are copied from or to on the host.
+#[derive(Clone, Copy)]
 enum Direction {
     Up(*const u8),
     Down(*mut u8),
