@@ -124,8 +124,8 @@ fn number(run: &Path, step: u64, at: usize) -> f64 {
     computed(run).0[&step][at].parse().expect("a number")
 }
 
-/// Run ranks beside each other, each with its own configuration: how each ended, and what it said.
-fn ranks(configs: &[&Path], arguments: &[&str]) -> Vec<(bool, String)> {
+/// Start ranks beside each other, each with its own configuration.
+fn start_ranks(configs: &[&Path], arguments: &[&str]) -> Vec<std::process::Child> {
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
     let start = |(rank, config): (usize, &&Path)| {
         program("trainer")
@@ -138,12 +138,16 @@ fn ranks(configs: &[&Path], arguments: &[&str]) -> Vec<(bool, String)> {
             .spawn()
             .expect("starts")
     };
-    let started: Vec<_> = configs.iter().enumerate().map(start).collect();
+    configs.iter().enumerate().map(start).collect()
+}
+
+/// Run ranks beside each other: how each ended, and what it said.
+fn ranks(configs: &[&Path], arguments: &[&str]) -> Vec<(bool, String)> {
     let end = |child: std::process::Child| {
         let output = child.wait_with_output().expect("waited");
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    started.into_iter().map(end).collect()
+    start_ranks(configs, arguments).into_iter().map(end).collect()
 }
 
 #[test]
@@ -602,6 +606,58 @@ fn two_ranks_compute_what_one_does() {
         assert!(!ok && printed.contains("all ranks have to see the same folder"), "{printed}");
     }
     assert_eq!(support::hashes(&two.path().join("run")), before);
+}
+
+/// The settings of `tiny` for the engine whose ranks share masters and moments.
+const FUSED: (&str, &str) = ("[optimizer]\n", "[engine]\nkind = \"fused\"\n[optimizer]\nschedule = \"constant\"\n");
+
+#[test]
+fn ranks_that_share_masters_and_moments_compute_what_one_does_and_go_on_in_any_number() {
+    let lora = ("[engine]", "[lora]\nrank = 2\ndropout = 0.0\nmodules_to_save = [\"embed_tokens\"]\n[engine]");
+    for more in [vec![], vec![lora]] {
+        let changes = [vec![FUSED], more].concat();
+        let one = tempfile::tempdir().expect("a folder");
+        train_ok(&[arg(&tiny(one.path(), &changes))]);
+        // Three ranks begin, of which one has no rows in the last part; two go on, and one ends alone.
+        let many = tempfile::tempdir().expect("a folder");
+        for (world, steps, begin) in
+            [(3, "steps = 5", "--fresh"), (2, "steps = 10", "--resume"), (1, "steps = 14", "--resume")]
+        {
+            let config = tiny(many.path(), &[&changes[..], &[("steps = 14", steps)]].concat());
+            for (ok, printed) in ranks(&vec![config.as_path(); world], &[begin]) {
+                assert!(ok, "{world}: {printed}");
+            }
+        }
+        for step in 1..=14 {
+            for at in 0..2 {
+                let (a, b) = (number(&one.path().join("run"), step, at), number(&many.path().join("run"), step, at));
+                assert!((a / b - 1.0).abs() < 1e-4, "step {step}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rank_that_dies_stops_the_others_with_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = tiny(folder.path(), &[FUSED, ("steps = 14", "steps = 100000")]);
+    let mut children = start_ranks(&[&config, &config, &config], &[]);
+    let lines = folder.path().join("run/metrics.jsonl");
+    while !fs_err::read_to_string(&lines).is_ok_and(|text| text.lines().count() > 4) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    children[1].kill().expect("killed");
+    for (rank, child) in children.into_iter().enumerate() {
+        let output = child.wait_with_output().expect("waited");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        // Rank 0 misses rank 1; the other misses rank 0, which has ended.
+        let gone = ["rank 1 is gone", "", "rank 0 is gone"][rank];
+        assert!(printed.contains(gone), "{rank}: {printed}");
+    }
+    // What was written last is whole: one process goes on from it.
+    let config = tiny(folder.path(), &[FUSED, ("steps = 14", "steps = 4")]);
+    assert!(train_ok(&[arg(&config), "--resume"]).contains("of 4"));
 }
 
 #[test]

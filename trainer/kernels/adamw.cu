@@ -8,6 +8,7 @@ struct State {
     float norm;       // of the mean gradient
     float scale;      // what a summed gradient is multiplied by: 1 / targets, and the clipping
     float is_finite;  // 1, or 0: then nothing is changed
+    float squares;    // of the summed gradients
 };
 
 template <typename T>
@@ -29,7 +30,7 @@ __device__ void squares(const T* gradient, size_t count, double* partial) {
         __syncthreads();
         if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
     }
-    if (threadIdx.x == 0) partial[blockIdx.x] = sums[0];
+    if (threadIdx.x == 0) partial[blockIdx.x] += sums[0];
 }
 
 extern "C" __global__ void adamw_squares_single(const float* gradient, double* partial, unsigned long long count) {
@@ -41,10 +42,14 @@ extern "C" __global__ void adamw_squares_half(const bf16* gradient, double* part
 }
 
 // One thread: few numbers, and always added in the same order.
-extern "C" __global__ void adamw_decide(const double* partial, int num_partials, State* state, float mean, float clip) {
+extern "C" __global__ void adamw_total(const double* partial, int num_partials, float* squares) {
     double sum = 0.0;
     for (int at = 0; at < num_partials; at++) sum += partial[at];
-    float norm = static_cast<float>(sqrt(sum)) * mean;
+    *squares = static_cast<float>(sum);
+}
+
+extern "C" __global__ void adamw_decide(State* state, float mean, float clip) {
+    float norm = sqrtf(state->squares) * mean;
     state->norm = norm;
     state->is_finite = isfinite(norm) ? 1.0f : 0.0f;
     state->scale = mean * (clip > 0.0f ? fminf(clip / (norm + 1e-6f), 1.0f) : 1.0f);
@@ -98,7 +103,8 @@ __device__ inline bf16 round_by_chance(float value, unsigned chance) {
 // Everything in bf16, rounded by chance: 8 bytes a number in place of 18.
 extern "C" __global__ void adamw_half(const bf16* gradient, bf16* first, bf16* second, bf16* value,
                                       unsigned long long count, const State* state, float size, float beta1, float beta2,
-                                      float rise, float epsilon, float keep, unsigned long long seed) {
+                                      float rise, float epsilon, float keep, unsigned long long seed,
+                                      unsigned long long first_place) {
     if (state->is_finite == 0.0f) return;
     Update update = {size, beta1, beta2, rise, epsilon, keep};
     float scale = state->scale;
@@ -106,7 +112,7 @@ extern "C" __global__ void adamw_half(const bf16* gradient, bf16* first, bf16* s
     for (size_t at = blockIdx.x * static_cast<size_t>(blockDim.x) + threadIdx.x; at < (count + 7) / 8; at += stride) {
         bool is_whole = at * 8 + 8 <= count;
         // One number by place for eight, and a linear congruential step (Knuth's MMIX) from each to the next.
-        unsigned long long chance = noise(seed, at);
+        unsigned long long chance = noise(seed, first_place + at);
         Eight g = {}, p = {}, m = {}, v = {};
         if (is_whole) {
             g = Eight::load(gradient + at * 8);

@@ -13,7 +13,7 @@ use crate::{
     Config, Error, Result,
     data::batch::Batch,
     engine::{Engine, fused::Fused},
-    group::Single,
+    group::Group,
     metrics,
     model::{Architecture, lora::Lora, weights::Weights},
     ops::Part,
@@ -27,9 +27,11 @@ const NUM_WARM_UP: u64 = 2;
 /// What was measured.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    /// Tokens of a step.
+    /// Tokens of a step, over all ranks.
     pub num_tokens: usize,
-    /// The median step, in seconds; of scoring, the median of as many tokens.
+    /// Ranks.
+    pub world: usize,
+    /// The median step, in seconds; of scoring, as many tokens.
     pub step_s: f64,
     /// Of the card's peak: the products that are needed; none where the card is not known.
     pub peak_share: Option<f64>,
@@ -49,7 +51,15 @@ pub struct Measured {
 ///
 /// # Errors
 /// A model that does not fit, or a device that fails.
-pub fn bench(config: &Config, device: &Device, vocab_size: usize, num_steps: u64, scores: bool) -> Result<Measured> {
+pub fn bench(
+    config: &Config,
+    device: &Device,
+    group: &mut dyn Group,
+    vocab_size: usize,
+    num_steps: u64,
+    scores: bool,
+) -> Result<Measured> {
+    let place = (group.rank(), group.world());
     let (architecture, mut lora) = start::shape(config, vocab_size)?;
     if scores {
         // Nothing is trained, and nothing is kept for it.
@@ -64,18 +74,20 @@ pub fn bench(config: &Config, device: &Device, vocab_size: usize, num_steps: u64
         None => None,
     };
     let weights = weights(&architecture, config.seed)?;
-    let mut engine = Fused::new(architecture, weights, adapter, device, config)?;
-    let step = |engine: &mut Fused, number: u64| -> Result<()> {
+    let mut engine = Fused::new(architecture, weights, adapter, device, place, config)?;
+    let mut step = |engine: &mut Fused, number: u64| -> Result<()> {
         let batch = Batch::random(config.train.rows, config.data.seq_len, vocab_size as u32, number);
-        let parts = batch.share(0, 1, config.train.part_rows);
+        let parts = batch.share(place.0, place.1, config.train.part_rows);
         if scores {
             return parts.iter().try_for_each(|part| engine.losses(part).map(|_| ()));
         }
         for (number, part) in (0..).zip(&parts) {
-            engine.forward_backward(part, 0, number)?;
+            let last: Option<&mut dyn Group> =
+                if number as usize + 1 == parts.len() { Some(&mut *group) } else { None };
+            engine.forward_backward(part, 0, number, last)?;
         }
         let step = config.optimizer.step(number, NUM_WARM_UP + num_steps);
-        engine.update(batch.num_targets() as u64, &step, &mut Single)?;
+        engine.update(batch.num_targets() as u64, &step, group)?;
         let loss = engine.loss()?.mean();
         if loss.is_finite() { Ok(()) } else { Err(Error::invalid("bench", format!("the loss is {loss}"))) }
     };
@@ -93,10 +105,11 @@ pub fn bench(config: &Config, device: &Device, vocab_size: usize, num_steps: u64
     step(&mut engine, 0)?;
     let parts = engine.machine().stop_clock()?;
     let num_tokens = config.train.rows * config.data.seq_len;
-    let tokens_per_s = num_tokens as f64 / step_s;
+    let tokens_per_s = num_tokens as f64 / step_s / place.1 as f64;
     let (planned, num_recomputed) = engine.memory();
     Ok(Measured {
         num_tokens,
+        world: place.1,
         step_s,
         peak_share: if scores { None } else { cost.peak_share(tokens_per_s) },
         parts,
@@ -115,6 +128,7 @@ impl Measured {
             let _written = writeln!(text, "{name:<28}{value:>16}");
         };
         line("tokens a step", self.num_tokens.to_string());
+        line("GPUs", self.world.to_string());
         line("tokens/s", format!("{:.0}", self.num_tokens as f64 / self.step_s));
         line("step, median", format!("{:.1} ms", 1e3 * self.step_s));
         if let Some(share) = self.peak_share {

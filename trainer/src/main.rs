@@ -13,6 +13,7 @@ use trainer::{
     data::show,
     engine::{self, fused},
     export,
+    group::{self, Place},
     plan::Cost,
     run::{self, Begin},
     start,
@@ -115,6 +116,9 @@ fn train(config: &Path, resume: bool, fresh: bool) -> Result<()> {
     }
     let outcome = run::train(&config, begin, &stop)?;
     println!("steps      {} of {}", outcome.step, outcome.num_steps);
+    if outcome.num_skipped > 0 {
+        println!("skipped    {} steps without a finite gradient", outcome.num_skipped);
+    }
     if let Some((first, last)) = outcome.losses {
         println!("loss       {first:.4} → {last:.4} nats a token");
     }
@@ -160,10 +164,14 @@ fn data(config: &Path, rows: usize) -> Result<()> {
 }
 
 fn bench(configs: &[PathBuf], vocab_size: usize, steps: u64, score: bool) -> Result<()> {
+    let place = Place::from_environment(|name| std::env::var(name).ok())?;
+    let device = run::device(place.local_rank)?;
+    let mut group = group::join(place, &device)?;
     for path in configs {
-        let config = Config::read(path)?;
-        let measured = trainer::bench::bench(&config, &run::device(0)?, vocab_size, steps, score)?;
-        println!("{}\n{}", path.display(), measured.table());
+        let measured = trainer::bench::bench(&Config::read(path)?, &device, group.as_mut(), vocab_size, steps, score)?;
+        if group.rank() == 0 {
+            println!("{}\n{}", path.display(), measured.table());
+        }
     }
     Ok(())
 }

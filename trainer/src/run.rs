@@ -58,6 +58,8 @@ pub struct Outcome {
     pub losses: Option<(f64, f64)>,
     /// The last measurement.
     pub validation: Option<Validation>,
+    /// Steps that were skipped: their gradient was no number.
+    pub num_skipped: u64,
     /// What was read.
     pub counts: Counts,
 }
@@ -137,7 +139,7 @@ impl<'a> Run<'a> {
 
         let Start { architecture, weights, adapter, .. } = start::start(config, &tokenizer)?;
         let cost = plan::Cost::of(&architecture, adapter.as_ref().map(|(lora, _)| lora), config);
-        let mut engine = engine::start(architecture, weights, adapter, &device, config)?;
+        let mut engine = engine::start(architecture, weights, adapter, &device, (group.rank(), group.world()), config)?;
         if let Some(saved) = &saved {
             engine.restore(saved)?;
         }
@@ -178,12 +180,14 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let (rank, world) = (self.group.rank(), self.group.world());
         let step = self.config.optimizer.step(self.progress.step, self.progress.num_steps);
-        for (number, part) in batch.share(rank, world, self.config.train.part_rows).iter().enumerate() {
+        let parts = batch.share(rank, world, self.config.train.part_rows);
+        for (number, part) in parts.iter().enumerate() {
             // Several ranks stop between steps only: in the middle, the others would wait for this one.
             if world == 1 && stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            self.engine.forward_backward(part, self.progress.step, (number * world + rank) as u64)?;
+            let last: Option<&mut dyn Group> = if number + 1 == parts.len() { Some(self.group.as_mut()) } else { None };
+            self.engine.forward_backward(part, self.progress.step, (number * world + rank) as u64, last)?;
         }
         let (num_tokens, num_targets) = (batch.num_tokens() as u64, batch.num_targets() as u64);
         // Losses are asked for last: a device that is asked for one has to be waited for.
@@ -255,11 +259,16 @@ impl<'a> Run<'a> {
     /// Write a checkpoint and remove those that are not kept.
     fn save(&mut self) -> Result<()> {
         let step = self.progress.step;
-        if self.group.rank() > 0 || step == self.saved {
+        if step == self.saved {
             return Ok(());
         }
-        checkpoint::write(&self.config.output, &self.progress, &self.engine.save()?)?;
+        // The ranks bring together what they keep; the first writes it.
+        let saved = self.engine.save(self.group.as_mut())?;
         self.saved = step;
+        if self.group.rank() > 0 {
+            return Ok(());
+        }
+        checkpoint::write(&self.config.output, &self.progress, &saved)?;
         let best = self.progress.best.map(|(step, _)| step);
         checkpoint::prune(&self.config.output, self.config.checkpoint.keep, best, step)
     }
@@ -273,7 +282,8 @@ impl<'a> Run<'a> {
         }
         let Progress { step, num_steps, data, .. } = self.progress;
         let counts = data.map(|data| data.counts).unwrap_or_default();
-        Ok(Outcome { step, num_steps, losses: self.losses, validation: self.validation, counts })
+        let num_skipped = self.progress.num_skipped;
+        Ok(Outcome { step, num_steps, losses: self.losses, validation: self.validation, num_skipped, counts })
     }
 }
 

@@ -167,11 +167,11 @@ fn a_gradient_that_is_no_number_changes_nothing() {
     weights.insert("model.layers.0.input_layernorm.weight".into(), broken);
     let mut engine = engine((architecture, weights), None, DType::F32);
     let batch = rows(&tokens(&record()["tokens"]));
-    let before = engine.save().unwrap();
+    let before = engine.save(&mut Single).unwrap();
     learn(&mut engine, &batch, 0, 0);
     let updated = engine.update(54, &Optimizer::default().step(0, 10), &mut Single).unwrap();
     assert!(!updated.is_finite && !updated.gradient_norm.is_finite());
-    let after = engine.save().unwrap();
+    let after = engine.save(&mut Single).unwrap();
     let same = |a: &Saved, b: &Saved| {
         a.trained.iter().all(|(name, tensor)| {
             flat(tensor).iter().zip(flat(&b.trained[name])).all(|(a, b)| a.to_bits() == b.to_bits())
@@ -192,7 +192,7 @@ fn what_was_saved_goes_on_to_the_bit() {
     step(&mut first, 0);
     step(&mut first, 1);
     let mut second = engine(model("model"), None, DType::F32);
-    second.restore(&first.save().unwrap()).unwrap();
+    second.restore(&first.save(&mut Single).unwrap()).unwrap();
     for number in 2..5 {
         assert_eq!(step(&mut first, number), step(&mut second, number));
     }

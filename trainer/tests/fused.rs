@@ -72,7 +72,7 @@ fn lora(rank: usize, targets: &[&str], modules: &[&str]) -> Lora {
 fn both(model: (Architecture, Weights), lora: Option<Lora>, config: &Config) -> (Fused, Reference) {
     let (architecture, weights) = model;
     let adapter = lora.map(|lora| (lora.clone(), adapter(&lora, &architecture)));
-    let fused = Fused::new(architecture.clone(), weights.clone(), adapter.clone(), &Device::Cpu, config);
+    let fused = Fused::new(architecture.clone(), weights.clone(), adapter.clone(), &Device::Cpu, (0, 1), config);
     let reference = Reference::new(architecture, weights, adapter, Device::Cpu, DType::F32, config.seed);
     (fused.expect("an engine"), reference.expect("an engine"))
 }
@@ -159,7 +159,7 @@ fn twenty_steps_follow_the_reference_engine() {
             let theirs = reference.update(theirs.num_targets, &step, &mut Single).unwrap();
             assert!((ours.gradient_norm / theirs.gradient_norm - 1.0).abs() < 1e-3, "step {number}");
         }
-        let (ours, theirs) = (fused.save().unwrap(), reference.save().unwrap());
+        let (ours, theirs) = (fused.save(&mut Single).unwrap(), reference.save(&mut Single).unwrap());
         for (name, theirs) in &theirs.trained {
             let error = error(&flat(&ours.trained[name]), &flat(theirs));
             assert!(error < 1e-4, "{name}: {error}");
@@ -210,7 +210,7 @@ fn gradients_with_dropout_are_slopes() {
     let start = adapter(&lora, &architecture);
     let with = |adapter: Weights| {
         let adapter = Some((lora.clone(), adapter));
-        Fused::new(architecture.clone(), weights.clone(), adapter, &Device::Cpu, &config("")).unwrap()
+        Fused::new(architecture.clone(), weights.clone(), adapter, &Device::Cpu, (0, 1), &config("")).unwrap()
     };
     let mut fused = with(start.clone());
     learn(&mut fused, &batch(), 4, 2);
@@ -246,7 +246,7 @@ fn what_was_saved_goes_on_to_the_bit() {
         step(&mut first, 0);
         step(&mut first, 1);
         let (mut second, _) = both(odd_model(false), lora, &config(changes));
-        second.restore(&first.save().unwrap()).unwrap();
+        second.restore(&first.save(&mut Single).unwrap()).unwrap();
         for number in 2..5 {
             assert_eq!(step(&mut first, number), step(&mut second, number));
         }
@@ -283,24 +283,25 @@ fn a_gradient_that_is_no_number_changes_nothing() {
     let (architecture, mut weights) = model("model");
     let broken = Tensor::full(f32::INFINITY, 24, &Device::Cpu).unwrap();
     weights.insert("model.layers.0.input_layernorm.weight".into(), broken);
-    let mut fused = Fused::new(architecture, weights, None, &Device::Cpu, &config("")).unwrap();
+    let mut fused = Fused::new(architecture, weights, None, &Device::Cpu, (0, 1), &config("")).unwrap();
     let bits = |saved: Saved| {
         [saved.trained, saved.first, saved.second]
             .iter()
             .flat_map(|all| all.values().flat_map(flat).map(f64::to_bits).collect::<Vec<_>>())
             .collect::<Vec<_>>()
     };
-    let before = bits(fused.save().unwrap());
+    let before = bits(fused.save(&mut Single).unwrap());
     learn(&mut fused, &batch(), 0, 0);
     let updated = fused.update(27, &Optimizer::default().step(0, 10), &mut Single).unwrap();
     assert!(!updated.is_finite && !updated.gradient_norm.is_finite());
-    assert_eq!(bits(fused.save().unwrap()), before);
+    assert_eq!(bits(fused.save(&mut Single).unwrap()), before);
 }
 
 #[test]
 fn what_does_not_fit_is_refused_with_advice() {
     let (architecture, weights) = model("model");
     let huge = Architecture { hidden_size: 16_384, intermediate_size: 65_536, ..architecture };
-    let error = Fused::new(huge, weights, None, &Device::Cpu, &config("")).err().expect("too large").to_string();
+    let error =
+        Fused::new(huge, weights, None, &Device::Cpu, (0, 1), &config("")).err().expect("too large").to_string();
     assert!(error.contains("even if every block is computed again") && error.contains("part_rows"), "{error}");
 }

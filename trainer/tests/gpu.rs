@@ -2,6 +2,7 @@
 //!
 //! Built with the feature `cuda` only; needs a GPU: `cargo test --release --features cuda --test gpu -- --test-threads 1`.
 #![cfg(feature = "cuda")]
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -310,8 +311,9 @@ fn updates_are_their_twins() {
                 pair.fill(trained.gradient, 3.0);
                 let step = Optimizer { learning_rate: 0.1, ..Optimizer::default() }.step(number, 10);
                 for on in pair.both() {
-                    adamw::decide(on, trained.gradient, partial, state, 17, step.clip_norm).unwrap();
-                    adamw::update(on, trained, state, &step, number != 1, 99 + number).unwrap();
+                    adamw::squares(on, &[trained.gradient], partial, state).unwrap();
+                    adamw::decide(on, state, 17, step.clip_norm).unwrap();
+                    adamw::update(on, trained, state, &step, number != 1, (99 + number, 16)).unwrap();
                 }
                 let [ours, theirs] = [&pair.card, &pair.host].map(|on| adamw::decided(on, state).unwrap());
                 assert!(ours.is_finite && (ours.norm / theirs.norm - 1.0).abs() < 1e-5, "{ours:?} {theirs:?}");
@@ -327,8 +329,9 @@ fn updates_are_their_twins() {
             gradient[count / 2] = f32::NAN;
             pair.write(trained.gradient, gradient);
             let step = Optimizer::default().step(4, 10);
-            adamw::decide(&mut pair.card, trained.gradient, partial, state, 17, 1.0).unwrap();
-            adamw::update(&mut pair.card, trained, state, &step, true, 1).unwrap();
+            adamw::squares(&mut pair.card, &[trained.gradient], partial, state).unwrap();
+            adamw::decide(&mut pair.card, state, 17, 1.0).unwrap();
+            adamw::update(&mut pair.card, trained, state, &step, true, (1, 0)).unwrap();
             assert!(!adamw::decided(&pair.card, state).unwrap().is_finite);
             assert_eq!(flat(&pair.card.read(trained.value).unwrap()), before);
         }
@@ -506,7 +509,7 @@ type Model = (Architecture, Weights);
 
 fn fused(model: &Model, adapter: Option<(Lora, Weights)>, changes: &str) -> Fused {
     let device = Device::new_cuda(0).expect("a GPU");
-    Fused::new(model.0.clone(), model.1.clone(), adapter, &device, &config(changes)).expect("an engine")
+    Fused::new(model.0.clone(), model.1.clone(), adapter, &device, (0, 1), &config(changes)).expect("an engine")
 }
 
 /// The mean and the greatest relative error of gradients, and whose it is.
@@ -577,9 +580,9 @@ fn deterministic_runs_computed_again_or_gone_on_with_give_the_same_bits() {
         assert_eq!(run(&model, &changes, 0..6, None).0, expected, "{attention}: again");
         let recomputed = format!("{changes}engine.recompute = 2\n");
         assert_eq!(run(&model, &recomputed, 0..6, None).0, expected, "{attention}: blocks computed again");
-        let (first, engine) = run(&model, &changes, 0..3, None);
+        let (first, mut engine) = run(&model, &changes, 0..3, None);
         let mut second = fused(&model, None, &changes);
-        second.restore(&engine.save().unwrap()).unwrap();
+        second.restore(&engine.save(&mut Single).unwrap()).unwrap();
         drop(engine);
         let (rest, _) = run(&model, &changes, 3..6, Some(second));
         assert_eq!([first, rest].concat(), expected, "{attention}: gone on with");

@@ -47,7 +47,7 @@ fn twenty_steps_follow_torch() {
         assert!((loss.mean() / losses[at] - 1.0).abs() < 1e-6, "step {number}: {} {}", loss.mean(), losses[at]);
         assert!((updated.gradient_norm / norms[at] - 1.0).abs() < 1e-5, "step {number}: {}", updated.gradient_norm);
     }
-    let ours = engine.save().unwrap().trained;
+    let ours = engine.save(&mut Single).unwrap().trained;
     for (name, theirs) in weights::read_file(&fixture("after.safetensors")).unwrap() {
         let error = error(&flat(&ours[&name]), &flat(&theirs));
         assert!(error < 1e-5, "{name}: {error}");
@@ -142,7 +142,7 @@ fn writes_what_transformers_and_peft_load() {
         let optimizer = Optimizer { learning_rate: 3e-2, ..Optimizer::default() };
         adapted.update(loss.num_targets, &optimizer.step(number, 5), &mut Single).unwrap();
     }
-    lora.write(&folder.join("adapter"), Some("model"), &adapted.save().unwrap().trained).unwrap();
+    lora.write(&folder.join("adapter"), Some("model"), &adapted.save(&mut Single).unwrap().trained).unwrap();
     logits.insert("adapter".into(), last(&mut adapted).into());
     logits.insert("tokens".into(), serde_json::json!(texts[0]));
     fs_err::write(folder.join("logits.json"), serde_json::Value::from(logits).to_string()).unwrap();

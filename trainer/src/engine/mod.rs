@@ -23,7 +23,7 @@ pub fn is_fused(config: &Config, architecture: &Architecture) -> bool {
     config.engine.kind.map_or(fits, |kind| kind == EngineKind::Fused)
 }
 
-/// The engine that a configuration asks for.
+/// The engine that a configuration asks for, for a rank of a world (`place`).
 ///
 /// # Errors
 /// An engine that cannot train the model, or does not find the memory that it needs.
@@ -32,12 +32,13 @@ pub fn start(
     weights: Weights,
     adapter: Option<(Lora, Weights)>,
     device: &Device,
+    place: (usize, usize),
     config: &Config,
 ) -> Result<Box<dyn Engine>> {
     let dtype = config.train.dtype;
     let has_place = device.is_cuda() || config.engine.kind.is_some();
     Ok(match has_place && is_fused(config, &architecture) {
-        true => Box::new(fused::Fused::new(architecture, weights, adapter, device, config)?),
+        true => Box::new(fused::Fused::new(architecture, weights, adapter, device, place, config)?),
         false => {
             let (device, seed) = (device.clone(), config.seed);
             Box::new(reference::Reference::new(architecture, weights, adapter, device, dtype.into(), seed)?)
@@ -92,11 +93,12 @@ pub struct Saved {
 pub trait Engine {
     /// Add the gradients of the summed loss of a part of a batch to those that wait for the next update.
     ///
+    /// In the last part of a step `last` is the group: its ranks may sum gradients while the pass goes on.
     /// `part` numbers the parts of a step, and decides with the seed and the step what dropout leaves out.
     ///
     /// # Errors
     /// A computation that fails, for example for want of memory.
-    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64) -> Result<()>;
+    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64, last: Option<&mut dyn Group>) -> Result<()>;
 
     /// The loss of the parts since this was last asked. Waits for the device, where `forward_backward` need not.
     ///
@@ -129,11 +131,11 @@ pub trait Engine {
     /// As [`Engine::forward_backward`].
     fn gradients(&self) -> Result<Weights>;
 
-    /// What has to be kept.
+    /// What has to be kept, on the first rank; all ranks ask for it together, between steps.
     ///
     /// # Errors
     /// As [`Engine::forward_backward`].
-    fn save(&self) -> Result<Saved>;
+    fn save(&mut self, group: &mut dyn Group) -> Result<Saved>;
 
     /// Go on from what was kept.
     ///

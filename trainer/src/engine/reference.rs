@@ -299,7 +299,7 @@ impl Reference {
 }
 
 impl Engine for Reference {
-    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64) -> Result<()> {
+    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64, _last: Option<&mut dyn Group>) -> Result<()> {
         let input = self.input(batch, Some((step, part)))?;
         let mut states = self.forward(&input)?;
         let last = states.pop().ok_or_else(|| Error::invalid("model", "it has no blocks"))?;
@@ -396,7 +396,7 @@ impl Engine for Reference {
         self.gradients.iter().map(|(name, tensor)| Ok((name.clone(), tensor.to_device(&Device::Cpu)?))).collect()
     }
 
-    fn save(&self) -> Result<Saved> {
+    fn save(&mut self, _group: &mut dyn Group) -> Result<Saved> {
         let mut saved = Saved::default();
         for (name, trained) in &self.trained {
             let parts = [

@@ -7,7 +7,10 @@ mod tcp;
 
 use candle_core::{Device, Tensor};
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    ops::{Machine, memory::Matrix},
+};
 
 /// The ranks of a run.
 pub trait Group {
@@ -22,6 +25,53 @@ pub trait Group {
     /// # Errors
     /// A rank that is gone.
     fn sum(&mut self, tensor: &Tensor) -> Result<Tensor>;
+
+    /// The part of a row in a machine's memory that is this rank's, where all ranks share it evenly.
+    fn share(&self, matrix: Matrix) -> Matrix {
+        let count = matrix.columns / self.world();
+        matrix.columns(self.rank() * count, count)
+    }
+
+    /// Put the sum over all ranks in a matrix's place. On GPUs this goes on beside what is computed, until
+    /// [`Group::wait`].
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    fn sum_at(&mut self, on: &mut Machine, matrix: Matrix) -> Result<()> {
+        if self.world() == 1 {
+            return Ok(());
+        }
+        let sum = self.sum(&on.read(matrix)?)?;
+        on.write(matrix, &sum)
+    }
+
+    /// As [`Group::sum_at`] of a row, of which each rank gets at least its [`Group::share`].
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    fn scatter_sum(&mut self, on: &mut Machine, matrix: Matrix) -> Result<()> {
+        self.sum_at(on, matrix)
+    }
+
+    /// Give all ranks the shares of all.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    fn gather(&mut self, on: &mut Machine, matrix: Matrix) -> Result<()> {
+        let count = matrix.columns / self.world();
+        for other in (0..self.world()).filter(|rank| *rank != self.rank()) {
+            on.zero(matrix.columns(other * count, count))?;
+        }
+        self.sum_at(on, matrix)
+    }
+
+    /// Let what the machine is asked for from now on wait for the sums so far.
+    ///
+    /// # Errors
+    /// A device that fails.
+    fn wait(&mut self, _on: &mut Machine) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// One process.

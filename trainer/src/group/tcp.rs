@@ -123,6 +123,28 @@ fn gone(place: &Place, number: usize, error: &std::io::Error) -> Error {
 
 #[cfg(feature = "nccl")]
 impl Tcp {
+    /// End this process with an error as soon as a rank ends that said no good-bye.
+    pub(super) fn watch(&self) -> Result<()> {
+        for (number, peer) in self.peers.iter().enumerate() {
+            let (peer, place) = (peer.try_clone()?, self.place.clone());
+            std::thread::Builder::new().name("watch".into()).spawn(move || {
+                let error = loop {
+                    match peer.peek(&mut [0]) {
+                        Ok(0) => break std::io::Error::from(ErrorKind::ConnectionReset),
+                        // Something for the run itself to read, or the good-bye, which stays there.
+                        Ok(_) => std::thread::sleep(PAUSE),
+                        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                        Err(error) => break error,
+                    }
+                };
+                eprintln!("error: {}; --resume goes on from the last checkpoint", gone(&place, number, &error));
+                // Nothing is cleaned up: the device may wait for the rank that is gone.
+                signal_hook::low_level::exit(1);
+            })?;
+        }
+        Ok(())
+    }
+
     /// Give what rank 0 has to all.
     pub(super) fn broadcast(&mut self, bytes: &mut [u8]) -> Result<()> {
         for (number, peer) in self.peers.iter_mut().enumerate() {
@@ -130,6 +152,14 @@ impl Tcp {
             done.map_err(|e| gone(&self.place, number, &e))?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        for peer in &mut self.peers {
+            let _gone = peer.write_all(b"!");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{Result, optimizer::Step};
 /// Blocks that add up squares, a double each.
 pub const NUM_PARTIALS: usize = 1024;
 /// Numbers of a [`State`] in memory.
-pub const STATE_LEN: usize = 3;
+pub const STATE_LEN: usize = 4;
 
 /// What is trained, by its parts: each (1, count).
 #[derive(Debug, Clone, Copy)]
@@ -30,20 +30,6 @@ pub struct Trained {
     pub second: Matrix,
 }
 
-impl Trained {
-    /// `count` numbers from number `from`.
-    pub fn columns(self, from: usize, count: usize) -> Self {
-        let part = |matrix: Matrix| matrix.columns(from, count);
-        Self {
-            gradient: part(self.gradient),
-            value: part(self.value),
-            master: self.master.map(part),
-            first: part(self.first),
-            second: part(self.second),
-        }
-    }
-}
-
 /// What was decided about an update.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct State {
@@ -53,47 +39,64 @@ pub struct State {
     pub is_finite: bool,
 }
 
-/// Decide about an update from the summed gradients of `num_targets` targets.
+/// Put the sum of the squares of `gradients` into `state`.
 ///
-/// gradient: (1, count), partial: (1, 2 · NUM_PARTIALS) singles, overwritten, state: (1, STATE_LEN) singles.
+/// gradients: (1, any) each, partial: (1, 2 · NUM_PARTIALS) singles, overwritten, state: (1, STATE_LEN) singles.
 ///
 /// # Errors
 /// A device that fails.
-pub fn decide(
-    on: &mut Machine,
-    gradient: Matrix,
-    partial: Matrix,
-    state: Matrix,
-    num_targets: u64,
-    clip_norm: f64,
-) -> Result<()> {
-    let mean = 1.0 / num_targets.max(1) as f64;
+pub fn squares(on: &mut Machine, gradients: &[Matrix], partial: Matrix, state: Matrix) -> Result<()> {
     match on {
         Machine::Host(host) => {
-            let squares: f64 = host.read(gradient).into_iter().map(|g| f64::from(g) * f64::from(g)).sum();
-            let norm = squares.sqrt() * mean;
-            let clip = if clip_norm > 0.0 { (clip_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
-            let is_finite = f32::from(u8::from(norm.is_finite()));
-            host.write(state, &[norm as f32, (mean * clip) as f32, is_finite]);
+            let square = |g: f32| f64::from(g) * f64::from(g);
+            let sum: f64 = gradients.iter().flat_map(|gradient| host.read(*gradient)).map(square).sum();
+            host.write(squares_of(state), &[sum as f32]);
             let _only_cards_need_it = partial;
             Ok(())
         }
         #[cfg(feature = "cuda")]
         Machine::Card(card) => {
-            let arguments = Arguments::default()
-                .pointer(card.pointer(gradient))
-                .pointer(card.pointer(partial))
-                .long(gradient.columns as u64);
-            let name = if gradient.kind == Kind::Half { "adamw_squares_half" } else { "adamw_squares_single" };
-            card.launch(Part::Optimizer, &kernel(name), (NUM_PARTIALS, 1), arguments)?;
+            card.zero(partial)?;
+            for gradient in gradients {
+                let arguments = Arguments::default()
+                    .pointer(card.pointer(*gradient))
+                    .pointer(card.pointer(partial))
+                    .long(gradient.columns as u64);
+                let name = if gradient.kind == Kind::Half { "adamw_squares_half" } else { "adamw_squares_single" };
+                card.launch(Part::Optimizer, &kernel(name), (NUM_PARTIALS, 1), arguments)?;
+            }
             let arguments = Arguments::default()
                 .pointer(card.pointer(partial))
                 .int(NUM_PARTIALS)
-                .pointer(card.pointer(state))
-                .float(mean)
-                .float(clip_norm);
-            let one_thread = Kernel { threads: 1, ..kernel("adamw_decide") };
-            card.launch(Part::Optimizer, &one_thread, (1, 1), arguments)
+                .pointer(card.pointer(squares_of(state)));
+            card.launch(Part::Optimizer, &Kernel { threads: 1, ..kernel("adamw_total") }, (1, 1), arguments)
+        }
+    }
+}
+
+/// Where a state holds the sum of squares: (1, 1)
+pub fn squares_of(state: Matrix) -> Matrix {
+    state.columns(3, 1)
+}
+
+/// Decide about an update from the sum of the squares of the gradients, which are those of `num_targets` targets.
+///
+/// # Errors
+/// A device that fails.
+pub fn decide(on: &mut Machine, state: Matrix, num_targets: u64, clip_norm: f64) -> Result<()> {
+    let mean = 1.0 / num_targets.max(1) as f64;
+    match on {
+        Machine::Host(host) => {
+            let norm = f64::from(host.read(squares_of(state))[0]).sqrt() * mean;
+            let clip = if clip_norm > 0.0 { (clip_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
+            let is_finite = f32::from(u8::from(norm.is_finite()));
+            host.write(state.columns(0, 3), &[norm as f32, (mean * clip) as f32, is_finite]);
+            Ok(())
+        }
+        #[cfg(feature = "cuda")]
+        Machine::Card(card) => {
+            let arguments = Arguments::default().pointer(card.pointer(state)).float(mean).float(clip_norm);
+            card.launch(Part::Optimizer, &Kernel { threads: 1, ..kernel("adamw_decide") }, (1, 1), arguments)
         }
     }
 }
@@ -107,7 +110,8 @@ pub fn decided(on: &Machine, state: Matrix) -> Result<State> {
     Ok(State { norm: f64::from(numbers[0]), is_finite: numbers[2] != 0.0 })
 }
 
-/// Update `trained` as `state` has decided; `seed` decides how numbers without a master are rounded.
+/// Update `trained` as `state` has decided. How numbers without a master are rounded follows from `seed` and from their
+/// places, of which `first_place` is the first, a multiple of 8.
 ///
 /// # Errors
 /// A device that fails.
@@ -117,7 +121,7 @@ pub fn update(
     state: Matrix,
     step: &Step,
     has_decay: bool,
-    seed: u64,
+    (seed, first_place): (u64, usize),
 ) -> Result<()> {
     let number = (step.number + 1) as f64;
     let size = step.learning_rate / (1.0 - step.beta1.powf(number));
@@ -143,7 +147,7 @@ pub fn update(
                 let mut chance = 0;
                 for at in 0..values.len() {
                     if at % 8 == 0 {
-                        chance = noise(seed, at as u64 / 8);
+                        chance = noise(seed, (first_place + at) as u64 / 8);
                     }
                     values[at] = round_by_chance(values[at], chance >> 48);
                     first[at] = round_by_chance(first[at], chance >> 32);
@@ -174,7 +178,7 @@ pub fn update(
             let kernel = match trained.master {
                 Some(_) => kernel("adamw_single"),
                 None => {
-                    arguments = arguments.long(seed);
+                    arguments = arguments.long(seed).long(first_place as u64 / 8);
                     kernel("adamw_half")
                 }
             };

@@ -73,7 +73,7 @@ pub enum Machine {
     Host(host::Host),
     /// A GPU.
     #[cfg(feature = "cuda")]
-    Card(card::Card),
+    Card(Box<card::Card>),
 }
 
 impl Machine {
@@ -85,7 +85,7 @@ impl Machine {
         let _only_cards_need_them = (batch_len, options);
         match device {
             #[cfg(feature = "cuda")]
-            Device::Cuda(device) => Ok(Self::Card(card::Card::new(device, layout, 4 * batch_len, options)?)),
+            Device::Cuda(device) => Ok(Self::Card(Box::new(card::Card::new(device, layout, 4 * batch_len, options)?))),
             Device::Cpu => Ok(Self::Host(host::Host::new(layout))),
             _ => Err(Error::invalid("device", "the fused engine runs on NVIDIA GPUs and on CPUs")),
         }
@@ -173,6 +173,24 @@ impl Machine {
             Self::Card(card) => card.zero(matrix)?,
         }
         Ok(())
+    }
+
+    /// The stream that a GPU computes on.
+    #[cfg(feature = "nccl")]
+    pub(crate) fn stream(&self) -> Option<cudarc::driver::sys::CUstream> {
+        match self {
+            Self::Host(_) => None,
+            Self::Card(card) => Some(card.stream),
+        }
+    }
+
+    /// Where a matrix begins in a GPU's memory.
+    #[cfg(feature = "nccl")]
+    pub(crate) fn address(&self, matrix: Matrix) -> u64 {
+        match self {
+            Self::Host(_) => 0,
+            Self::Card(card) => card.pointer(matrix),
+        }
     }
 
     /// What computes attention.

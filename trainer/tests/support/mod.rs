@@ -91,7 +91,7 @@ pub fn engine(model: (Architecture, Weights), adapter: Option<(Lora, Weights)>, 
 
 /// Add the gradients of a part: its loss.
 pub fn learn(engine: &mut dyn Engine, batch: &Batch, step: u64, part: u64) -> Loss {
-    engine.forward_backward(batch, step, part).expect("computed");
+    engine.forward_backward(batch, step, part, None).expect("computed");
     engine.loss().expect("computed")
 }
 

@@ -22,14 +22,21 @@ use crate::{
     },
 };
 
-/// From the gradient of the state after the last block to everything that is trained before it.
-pub(super) fn blocks(on: &mut Machine, model: &Model, pass: &Pass) -> Result<()> {
+/// From the gradient of the state after the last block to everything that is trained before it; `done` is called once
+/// the gradients of a block are whole.
+pub(super) fn blocks(
+    on: &mut Machine,
+    model: &Model,
+    pass: &Pass,
+    mut done: impl FnMut(&mut Machine, usize) -> Result<()>,
+) -> Result<()> {
     for (number, layer) in model.layers.iter().enumerate().rev() {
         if pass.buffers.is_recomputed(number) {
             forward::first_half(on, layer, number, pass)?;
         }
         second_half(on, layer, number, pass)?;
         first_half(on, layer, number, pass)?;
+        done(on, number)?;
     }
     match model.embedding.gradient {
         Some(gradient) => {

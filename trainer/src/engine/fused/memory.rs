@@ -107,12 +107,18 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// A plan that fits into `bytes`, with as few blocks computed again as can be.
+    /// A plan for a rank of a world (`place`) that fits into `bytes`, with as few blocks computed again as can be.
     ///
     /// # Errors
     /// Nothing fits; it says what would help.
-    pub fn fitting(architecture: &Architecture, lora: Option<&Lora>, config: &Config, bytes: usize) -> Result<Self> {
-        let with = |num_recomputed| Self::new(architecture, lora, config, num_recomputed);
+    pub fn fitting(
+        architecture: &Architecture,
+        lora: Option<&Lora>,
+        config: &Config,
+        place: (usize, usize),
+        bytes: usize,
+    ) -> Result<Self> {
+        let with = |num_recomputed| Self::new(architecture, lora, config, place, num_recomputed);
         if let Some(num_recomputed) = config.engine.recompute {
             return Ok(with(num_recomputed));
         }
@@ -140,9 +146,15 @@ impl Plan {
     }
 
     /// The plan in which the first `num_recomputed` blocks are computed again.
-    pub fn new(architecture: &Architecture, lora: Option<&Lora>, config: &Config, num_recomputed: usize) -> Self {
+    pub fn new(
+        architecture: &Architecture,
+        lora: Option<&Lora>,
+        config: &Config,
+        place: (usize, usize),
+        num_recomputed: usize,
+    ) -> Self {
         let mut layout = Layout::default();
-        let model = Model::plan(&mut layout, architecture, lora, config.engine.states == States::F32);
+        let model = Model::plan(&mut layout, architecture, lora, config.engine.states == States::F32, place);
         let heads = Heads {
             queries: architecture.num_attention_heads,
             values: architecture.num_kv_heads(),

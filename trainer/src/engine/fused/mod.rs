@@ -9,6 +9,7 @@ mod input;
 /// What a run needs of a card's memory.
 pub mod memory;
 mod model;
+mod share;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -16,6 +17,8 @@ use self::{
     forward::Pass,
     input::{Indices, Input, Pitches},
     memory::Plan,
+    model::Spot,
+    share::{Owned, Sums, When},
 };
 use super::{Engine, Loss, Saved, Updated};
 use crate::{
@@ -57,6 +60,8 @@ pub struct Fused {
     num_targets: u64,
     /// Whether gradients wait for the next update; what lies in their place is worth nothing otherwise.
     has_gradients: bool,
+    /// Whether they were summed over all ranks while the backward pass went on.
+    is_summed: bool,
 }
 
 /// Why the fused engine does not train a model on a GPU, where it does not.
@@ -85,12 +90,13 @@ pub fn memory_table(
     lora: Option<&Lora>,
     config: &Config,
 ) -> Result<(Vec<(&'static str, usize)>, usize)> {
-    let plan = Plan::fitting(architecture, lora, config, crate::metrics::card_bytes().unwrap_or(CARD_BYTES))?;
+    let bytes = crate::metrics::card_bytes().unwrap_or(CARD_BYTES);
+    let plan = Plan::fitting(architecture, lora, config, (0, 1), bytes)?;
     Ok((plan.table(), plan.buffers.num_recomputed))
 }
 
 impl Fused {
-    /// A model in training on `device`.
+    /// A model in training on `device`, for a rank of a world (`place`).
     ///
     /// Without `adapter` all of `weights` are trained; with it the adapter, of which the map holds `lora_A` and `lora_B`.
     ///
@@ -101,6 +107,7 @@ impl Fused {
         weights: Weights,
         adapter: Option<(Lora, Weights)>,
         device: &Device,
+        place: (usize, usize),
         config: &Config,
     ) -> Result<Self> {
         let (lora, adapter) = adapter.map_or((None, Weights::new()), |(lora, adapter)| (Some(lora), adapter));
@@ -108,7 +115,7 @@ impl Fused {
             return Err(Error::invalid("model", format!("{what}; engine.kind = \"reference\" trains it")));
         }
         let bytes = crate::metrics::card_bytes().unwrap_or(CARD_BYTES);
-        let plan = Plan::fitting(&architecture, lora.as_ref(), config, bytes)?;
+        let plan = Plan::fitting(&architecture, lora.as_ref(), config, place, bytes)?;
         let options =
             Options { deterministic: config.engine.deterministic, cudnn: config.engine.attention == Attention::Cudnn };
         let machine = Machine::new(device, &plan.layout, input::max_len(plan.num_tokens), &options)?;
@@ -123,6 +130,7 @@ impl Fused {
             num_batches: 0,
             num_targets: 0,
             has_gradients: false,
+            is_summed: false,
         };
         engine.fill(weights, adapter)?;
         if device.is_cuda() {
@@ -140,7 +148,7 @@ impl Fused {
         }
         for spot in self.plan.model.spots.clone() {
             let tensor = adapter.remove(&spot.name).or_else(|| weights.remove(&spot.name));
-            self.set_trained(spot.from, &tensor.ok_or_else(|| missing(&spot.name))?)?;
+            self.set_trained(&spot, &tensor.ok_or_else(|| missing(&spot.name))?)?;
         }
         self.place_adapters()?;
         let frequencies = self.architecture.rotary_frequencies();
@@ -154,12 +162,20 @@ impl Fused {
         Ok(())
     }
 
-    fn set_trained(&mut self, from: usize, tensor: &Tensor) -> Result<()> {
-        let trained = self.plan.model.trained.columns(from, tensor.elem_count());
-        if let Some(master) = trained.master {
-            self.machine.write(master, tensor)?;
+    /// Write a trained tensor, and this rank's part of its master.
+    fn set_trained(&mut self, spot: &Spot, tensor: &Tensor) -> Result<()> {
+        let trained = self.plan.model.trained;
+        self.machine.write(trained.value.columns(spot.from, spot.len()), tensor)?;
+        trained.master.map_or(Ok(()), |master| self.set_kept(master, spot, tensor))
+    }
+
+    /// Write this rank's part of a tensor to masters or moments.
+    fn set_kept(&mut self, kept: Matrix, spot: &Spot, tensor: &Tensor) -> Result<()> {
+        let flat = tensor.flatten_all()?;
+        for (numbers, at) in self.plan.model.kept(spot) {
+            self.machine.write(kept.columns(at, numbers.len()), &flat.narrow(0, numbers.start, numbers.len())?)?;
         }
-        self.machine.write(trained.value, tensor)
+        Ok(())
     }
 
     /// Write the adapters' second halves behind their bases.
@@ -223,7 +239,7 @@ impl Fused {
         let num_ids = self.architecture.vocab_size as u32;
         let batch = Batch::random(part_rows, self.seq_len, num_ids, self.seed);
         self.machine.begin_rehearsal();
-        self.forward_backward(&batch, 0, 0)?;
+        self.forward_backward(&batch, 0, 0, None)?;
         self.machine.end_rehearsal();
         self.has_gradients = false;
         self.loss()?;
@@ -240,13 +256,39 @@ impl Fused {
         (self.plan.table(), self.plan.buffers.num_recomputed)
     }
 
-    fn read(&self, matrix: Matrix, shape: &[usize]) -> Result<Tensor> {
-        Ok(self.machine.read(matrix)?.reshape(shape)?)
+    /// The trained tensors by name, of a row that has all their numbers.
+    fn tensors(&self, flat: Matrix) -> Result<Weights> {
+        let of = |spot: &Spot| {
+            let tensor = self.machine.read(flat.columns(spot.from, spot.len()))?;
+            Ok((spot.name.clone(), tensor.reshape(&spot.shape[..])?))
+        };
+        self.plan.model.spots.iter().map(of).collect()
+    }
+
+    /// Masters or moments of all ranks, by name. They are brought together where gradients would lie: none wait between
+    /// steps, which is when this is asked for where there are other ranks.
+    fn whole(&mut self, kept: Matrix, group: &mut dyn Group) -> Result<Weights> {
+        if group.world() == 1 {
+            return self.tensors(kept);
+        }
+        let model = &self.plan.model;
+        let (on, place) = (&mut self.machine, model.trained.gradient);
+        for owned in &model.owned {
+            let tensor = on.read(kept.columns(owned.at, owned.len))?;
+            on.write(place.columns(owned.from, owned.len), &tensor)?;
+        }
+        for bucket in model.buckets.iter().filter(|bucket| bucket.is_shared) {
+            group.gather(on, place.columns(bucket.from, bucket.len))?;
+        }
+        group.wait(on)?;
+        self.has_gradients = false;
+        // Only the first rank writes.
+        if group.rank() == 0 { self.tensors(place) } else { self.machine.wait().map(|()| Weights::new()) }
     }
 }
 
 impl Engine for Fused {
-    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64) -> Result<()> {
+    fn forward_backward(&mut self, batch: &Batch, step: u64, part: u64, last: Option<&mut dyn Group>) -> Result<()> {
         let dropout = self.dropout(step, part);
         self.num_targets += batch.num_targets() as u64;
         if !self.has_gradients {
@@ -254,9 +296,13 @@ impl Engine for Fused {
                 self.machine.zero(gradient)?;
             }
         }
+        self.is_summed = last.is_some();
+        let mut sums = Sums { group: last };
         self.pass(batch, dropout, |on, model, pass| {
             forward::loss(on, model, pass, true)?;
-            backward::blocks(on, model, pass)
+            sums.sum(on, model, When::Head)?;
+            backward::blocks(on, model, pass, |on, layer| sums.sum(on, model, When::Layer(layer)))?;
+            sums.sum(on, model, When::Last)
         })?;
         self.has_gradients = true;
         Ok(())
@@ -307,53 +353,51 @@ impl Engine for Fused {
     }
 
     fn update(&mut self, num_targets: u64, step: &Step, group: &mut dyn Group) -> Result<Updated> {
-        let (trained, decayed) = (self.plan.model.trained, self.plan.model.num_decayed);
-        if !std::mem::take(&mut self.has_gradients) {
-            self.machine.zero(trained.gradient)?;
-        }
-        if group.world() > 1 {
-            let sum = group.sum(&self.machine.read(trained.gradient)?)?;
-            self.machine.write(trained.gradient, &sum)?;
-        }
-        let (state, squares) = (self.plan.buffers.state, self.plan.buffers.squares);
+        let Plan { model, buffers, .. } = &self.plan;
         let on = &mut self.machine;
-        adamw::decide(on, trained.gradient, squares, state, num_targets, step.clip_norm)?;
-        let seed = self.seed ^ step.number.wrapping_mul(0x9e6c_63d0_876a_68de);
-        let others = trained.value.columns - decayed;
-        for (part, has_decay, seed) in
-            [(trained.columns(0, decayed), true, seed), (trained.columns(decayed, others), false, !seed)]
-        {
-            adamw::update(on, part, state, step, has_decay, seed)?;
+        if !std::mem::take(&mut self.has_gradients) {
+            on.zero(model.trained.gradient)?;
         }
+        if !std::mem::take(&mut self.is_summed) {
+            for bucket in &model.buckets {
+                share::sum(on, model, bucket, group)?;
+            }
+        }
+        group.wait(on)?;
+        // What all ranks keep is counted once.
+        let counts = |owned: &&Owned| !owned.is_everywhere || group.rank() == 0;
+        let pieces: Vec<_> = model.owned.iter().filter(counts).map(|owned| model.piece(owned).gradient).collect();
+        adamw::squares(on, &pieces, buffers.squares, buffers.state)?;
+        group.sum_at(on, adamw::squares_of(buffers.state))?;
+        group.wait(on)?;
+        adamw::decide(on, buffers.state, num_targets, step.clip_norm)?;
+        let seed = self.seed ^ step.number.wrapping_mul(0x9e6c_63d0_876a_68de);
+        for owned in &model.owned {
+            adamw::update(on, model.piece(owned), buffers.state, step, owned.has_decay, (seed, owned.from))?;
+        }
+        for bucket in model.buckets.iter().filter(|bucket| bucket.is_shared) {
+            group.gather(on, model.trained.value.columns(bucket.from, bucket.len))?;
+        }
+        group.wait(on)?;
         self.place_adapters()?;
-        let adamw::State { norm, is_finite } = adamw::decided(&self.machine, state)?;
+        let adamw::State { norm, is_finite } = adamw::decided(&self.machine, self.plan.buffers.state)?;
         Ok(Updated { gradient_norm: norm, is_finite })
     }
 
     fn gradients(&self) -> Result<Weights> {
-        if !self.has_gradients {
-            return Ok(Weights::new());
-        }
-        let of = |spot: &model::Spot| {
-            let matrix = self.plan.model.trained.gradient.columns(spot.from, spot.len());
-            Ok((spot.name.clone(), self.read(matrix, &spot.shape)?))
-        };
-        self.plan.model.spots.iter().map(of).collect()
+        if self.has_gradients { self.tensors(self.plan.model.trained.gradient) } else { Ok(Weights::new()) }
     }
 
-    fn save(&self) -> Result<Saved> {
-        let mut saved = Saved::default();
-        for spot in &self.plan.model.spots {
-            let trained = self.plan.model.trained.columns(spot.from, spot.len());
-            let keep = |all: &mut Weights, matrix| -> Result<()> {
-                all.insert(spot.name.clone(), self.read(matrix, &spot.shape)?);
-                Ok(())
-            };
-            keep(&mut saved.trained, trained.master.unwrap_or(trained.value))?;
-            keep(&mut saved.first, trained.first)?;
-            keep(&mut saved.second, trained.second)?;
-        }
-        Ok(saved)
+    fn save(&mut self, group: &mut dyn Group) -> Result<Saved> {
+        let trained = self.plan.model.trained;
+        Ok(Saved {
+            trained: match trained.master {
+                Some(master) => self.whole(master, group)?,
+                None => self.tensors(trained.value)?,
+            },
+            first: self.whole(trained.first, group)?,
+            second: self.whole(trained.second, group)?,
+        })
     }
 
     fn restore(&mut self, saved: &Saved) -> Result<()> {
@@ -365,10 +409,10 @@ impl Engine for Fused {
                     Error::invalid("checkpoint", what)
                 })
             };
-            let trained = self.plan.model.trained.columns(spot.from, spot.len());
-            self.set_trained(spot.from, &find(&saved.trained)?)?;
-            self.machine.write(trained.first, &find(&saved.first)?)?;
-            self.machine.write(trained.second, &find(&saved.second)?)?;
+            let trained = self.plan.model.trained;
+            self.set_trained(&spot, &find(&saved.trained)?)?;
+            self.set_kept(trained.first, &spot, &find(&saved.first)?)?;
+            self.set_kept(trained.second, &spot, &find(&saved.second)?)?;
         }
         let is_ours = |name: &&String| self.plan.model.spots.iter().any(|spot| spot.name == **name);
         if let Some(extra) = saved.trained.keys().find(|name| !is_ours(name)) {

@@ -1,6 +1,7 @@
 //! Where the tensors of a model lie: what is trained in one piece, so that one kernel updates it; what is frozen, each
 //! with room for its adapters.
 
+use super::share::{self, Bucket, Owned};
 use crate::{
     model::{Architecture, EMBEDDING, HEAD, LAST_NORM, lora::Lora},
     ops::{
@@ -91,10 +92,12 @@ pub(super) struct Model {
     pub last_norm: Weight,
     pub head: Weight,
     pub is_tied: bool,
-    /// All that is trained; matrices first, which decay.
+    /// All that is trained, adapters first, vectors last; of masters and moments what this rank keeps.
     pub trained: Trained,
-    pub num_decayed: usize,
     pub spots: Vec<Spot>,
+    pub buckets: Vec<Bucket>,
+    /// What this rank keeps masters and moments of.
+    pub owned: Vec<Owned>,
     /// Tensors that stay as they are.
     pub frozen: Vec<(String, Matrix)>,
 }
@@ -108,18 +111,27 @@ const GROUPS: [&[&str]; 4] = [
 ];
 
 impl Model {
-    /// Plan a model's tensors. Without `has_masters` what is trained and its moments are halves.
-    pub fn plan(layout: &mut Layout, architecture: &Architecture, lora: Option<&Lora>, has_masters: bool) -> Self {
+    /// Plan a model's tensors for a rank of a world. Without `has_masters` what is trained and its moments are halves.
+    pub fn plan(
+        layout: &mut Layout,
+        architecture: &Architecture,
+        lora: Option<&Lora>,
+        has_masters: bool,
+        place: (usize, usize),
+    ) -> Self {
         let (spots, num_decayed) = spots(architecture, lora);
+        let buckets = share::buckets(&spots, place.1, architecture.tie_word_embeddings);
+        let owned = share::owned(&buckets, place, num_decayed);
         let count = spots.last().map_or(0, |spot| spot.from + spot.len());
+        let kept = owned.last().map_or(0, |owned| owned.at + owned.len);
         let state = if has_masters { Kind::Single } else { Kind::Half };
-        let mut flat = |class, kind| layout.matrix(class, kind, 1, count);
+        let mut flat = |class, kind, count| layout.matrix(class, kind, 1, count);
         let trained = Trained {
-            value: flat(Class::Weights, Kind::Half),
-            gradient: flat(Class::Gradients, state),
-            master: has_masters.then(|| flat(Class::Optimizer, Kind::Single)),
-            first: flat(Class::Optimizer, state),
-            second: flat(Class::Optimizer, state),
+            value: flat(Class::Weights, Kind::Half, count),
+            gradient: flat(Class::Gradients, state, count),
+            master: has_masters.then(|| flat(Class::Optimizer, Kind::Single, kept)),
+            first: flat(Class::Optimizer, state, kept),
+            second: flat(Class::Optimizer, state, kept),
         };
         let mut planner = Planner { layout, architecture, lora, trained, spots: &spots, frozen: Vec::new() };
         let embedding = planner.weight(EMBEDDING, architecture.vocab_size, architecture.hidden_size);
@@ -131,7 +143,7 @@ impl Model {
         };
         let frozen = planner.frozen;
         let is_tied = architecture.tie_word_embeddings;
-        Self { embedding, layers, last_norm, head, is_tied, trained, num_decayed, spots, frozen }
+        Self { embedding, layers, last_norm, head, is_tied, trained, spots, buckets, owned, frozen }
     }
 }
 
@@ -245,6 +257,29 @@ impl Planner<'_> {
 }
 
 impl Model {
+    /// What this rank keeps masters and moments of, a piece at a time.
+    pub fn piece(&self, owned: &Owned) -> Trained {
+        let Trained { gradient, value, master, first, second } = self.trained;
+        let kept = |matrix: Matrix| matrix.columns(owned.at, owned.len);
+        Trained {
+            gradient: gradient.columns(owned.from, owned.len),
+            value: value.columns(owned.from, owned.len),
+            master: master.map(kept),
+            first: kept(first),
+            second: kept(second),
+        }
+    }
+
+    /// Where this rank keeps states of a tensor: the numbers of the tensor, and those that are kept.
+    pub fn kept(&self, spot: &Spot) -> Vec<(std::ops::Range<usize>, usize)> {
+        let overlap = |owned: &Owned| {
+            let from = owned.from.max(spot.from);
+            let to = (owned.from + owned.len).min(spot.from + spot.len());
+            (from < to).then(|| (from - spot.from..to - spot.from, owned.at + from - owned.from))
+        };
+        self.owned.iter().filter_map(overlap).collect()
+    }
+
     /// The gradients that are always added to: all but those of products, which a first part overwrites.
     pub fn added(&self) -> Vec<Matrix> {
         let is_added = |spot: &&Spot| spot.shape.len() < 2 || spot.name.contains(".lora_") || spot.name == EMBEDDING;
