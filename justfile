@@ -8,8 +8,11 @@ pipeline := target / "release" / "pipeline"
 vocab := target / "release" / "vocab"
 trainer := target / "release" / "trainer"
 
-# Where there is a CUDA compiler, the trainer is built for the GPU.
-cuda := if `command -v nvcc || true` == "" { "" } else { "--features trainer/cuda" }
+# Where there is a CUDA compiler, the trainer is built for the GPU; where there is NCCL, for several.
+has_cuda := `command -v nvcc || true`
+has_nccl := `{ ldconfig -p || true; } 2>/dev/null | grep --max-count=1 libnccl.so || true`
+gpu := if has_cuda == "" { "" } else if has_nccl == "" { "--features trainer/cuda" } else { "--features trainer/nccl" }
+cudnn := cache / "cudnn"
 
 # List the recipes.
 @default:
@@ -68,8 +71,12 @@ manifest-schema: _build
 _build:
     @cargo build --release --workspace
 
-_build-trainer:
-    @cargo build --release --workspace {{cuda}}
+_build-trainer: _cudnn
+    @CUDNN_FRONTEND_INCLUDE="{{cudnn}}/include" cargo build --release --workspace {{gpu}}
+
+# On GPU boxes: cuDNN's headers, with which attention is built; the library itself is looked for when the trainer runs.
+_cudnn:
+    @test -z "{{has_cuda}}" || test -e "{{cudnn}}/include/cudnn_frontend.h" || sh trainer/kernels/cudnn-headers.sh "{{cudnn}}"
 
 # Other people's readers of parquet, for the tests: DuckDB, pyarrow, polars, pandas, datasets.
 _readers:
