@@ -614,11 +614,13 @@ const FUSED: (&str, &str) = ("[optimizer]\n", "[engine]\nkind = \"fused\"\n[opti
 #[test]
 fn ranks_that_share_masters_and_moments_compute_what_one_does_and_go_on_in_any_number() {
     let lora = ("[engine]", "[lora]\nrank = 2\ndropout = 0.0\nmodules_to_save = [\"embed_tokens\"]\n[engine]");
-    for more in [vec![], vec![lora]] {
+    let few = ("rows = 4", "rows = 2");
+    let tied = ("[data]", "tie_word_embeddings = true\n[data]");
+    for more in [vec![], vec![lora], vec![few], vec![few, tied]] {
         let changes = [vec![FUSED], more].concat();
         let one = tempfile::tempdir().expect("a folder");
         train_ok(&[arg(&tiny(one.path(), &changes))]);
-        // Three ranks begin, of which one has no rows in the last part; two go on, and one ends alone.
+        // Three ranks begin, of which one has no rows where there are few; two go on, and one ends alone.
         let many = tempfile::tempdir().expect("a folder");
         for (world, steps, begin) in
             [(3, "steps = 5", "--fresh"), (2, "steps = 10", "--resume"), (1, "steps = 14", "--resume")]
@@ -631,7 +633,8 @@ fn ranks_that_share_masters_and_moments_compute_what_one_does_and_go_on_in_any_n
         for step in 1..=14 {
             for at in 0..2 {
                 let (a, b) = (number(&one.path().join("run"), step, at), number(&many.path().join("run"), step, at));
-                assert!((a / b - 1.0).abs() < 1e-4, "step {step}: {a} {b}");
+                // Sums of f32 in another order: updates divide by gradients that are next to nothing.
+                assert!((a / b - 1.0).abs() < 1e-3, "{changes:?}: step {step}: {a} {b}");
             }
         }
     }

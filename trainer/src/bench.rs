@@ -65,7 +65,7 @@ pub fn bench(
         // Nothing is trained, and nothing is kept for it.
         lora = Some(Lora { targets: BTreeSet::new(), modules_to_save: BTreeSet::new(), ..Lora::default() });
     }
-    let cost = Cost::of(&architecture, lora.as_ref(), config);
+    let cost = Cost::of(&architecture, lora.as_ref(), place, config);
     let adapter = match lora {
         Some(lora) => {
             let fresh = lora.fresh(&architecture, config.seed)?;

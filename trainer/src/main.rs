@@ -142,15 +142,24 @@ fn train(config: &Path, resume: bool, fresh: bool) -> Result<()> {
     Ok(())
 }
 
+/// The place of a rank that has no others.
+const ALONE: (usize, usize) = (0, 1);
+
 fn plan(config: &Path) -> Result<()> {
     let config = Config::read(config)?;
     let tokenizer = Tokenizer::open(&config.tokenizer)?;
     let (architecture, lora) = start::architecture(&config, &tokenizer)?;
     if engine::is_fused(&config, &architecture) {
         // What does not fit is said here, before anything starts.
-        fused::memory_table(&architecture, lora.as_ref(), &config)?;
+        fused::memory_table(&architecture, lora.as_ref(), ALONE, &config)?;
     }
-    print!("{}", Cost::of(&architecture, lora.as_ref(), &config).table(config.train.steps));
+    let cost = Cost::of(&architecture, lora.as_ref(), ALONE, &config);
+    // A plan is of use before the corpus is there, too.
+    let steps = run::planned_steps(&config);
+    print!("{}", cost.table(steps.as_ref().ok().copied()));
+    if let Err(error) = steps {
+        println!("{:<46}{error}", "steps are not known");
+    }
     Ok(())
 }
 
@@ -173,6 +182,7 @@ fn bench(configs: &[PathBuf], vocab_size: usize, steps: u64, score: bool) -> Res
             println!("{}\n{}", path.display(), measured.table());
         }
     }
+    group.leave();
     Ok(())
 }
 

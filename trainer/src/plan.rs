@@ -31,8 +31,8 @@ pub struct Cost {
 const PEAKS: [(&str, f64); 4] = [("H100", 989e12), ("H200", 989e12), ("A100", 312e12), ("B200", 2250e12)];
 
 impl Cost {
-    /// The cost of `architecture` under `config`.
-    pub fn of(architecture: &Architecture, lora: Option<&Lora>, config: &Config) -> Self {
+    /// The cost of `architecture` under `config`, for a rank of a world (`place`).
+    pub fn of(architecture: &Architecture, lora: Option<&Lora>, place: (usize, usize), config: &Config) -> Self {
         let size = |shape: &[usize]| shape.iter().product::<usize>();
         let all: Vec<(String, Vec<usize>)> = architecture.tensors();
         let adapters = lora.map(|lora| lora.tensors(architecture)).unwrap_or_default();
@@ -57,7 +57,7 @@ impl Cost {
         flops += 6.0 * (heads * layers * config.data.seq_len) as f64;
 
         let fused = engine::is_fused(config, architecture)
-            .then(|| fused::memory_table(architecture, lora, config).ok())
+            .then(|| fused::memory_table(architecture, lora, place, config).ok())
             .flatten();
         let (memory, num_recomputed) = match fused {
             Some((memory, num_recomputed)) => (memory, Some(num_recomputed)),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    mem::ManuallyDrop,
     path::Path,
     sync::{
         Arc,
@@ -69,32 +70,13 @@ pub struct Outcome {
 /// # Errors
 /// What the run needs and does not find, a folder that holds another run, a gradient that is no number too often.
 pub fn train(config: &Config, begin: Begin, stop: &AtomicBool) -> Result<Outcome> {
-    let mut run = Run::start(config, begin)?;
-    if run.progress.step == 0 && run.is_measured() {
-        let measured = run.measure()?;
-        if let Some(shown) = &mut run.metrics {
-            shown.before(measured)?;
-        }
+    let mut run = ManuallyDrop::new(Run::start(config, begin)?);
+    let outcome = run.go(stop);
+    if outcome.is_ok() || run.group.world() == 1 {
+        drop(ManuallyDrop::into_inner(run));
     }
-    while run.progress.step < run.progress.num_steps && !run.should_stop(stop)? {
-        let Some((batch, state)) = run.loader.next_batch()? else {
-            // Of a checkpoint that did not know how many steps its epochs have.
-            run.progress.num_steps = run.progress.step;
-            break;
-        };
-        let Some(mut metrics) = run.step(&batch, state, stop)? else { break };
-        if run.is_measured() {
-            metrics.validation = Some(run.measure()?);
-        }
-        if let Some(shown) = &mut run.metrics {
-            shown.step(&metrics)?;
-        }
-        let best = run.progress.best.map(|(step, _)| step);
-        if run.progress.step.is_multiple_of(config.checkpoint.every) || best == Some(run.progress.step) {
-            run.save()?;
-        }
-    }
-    run.finish()
+    // A rank that fails cleans nothing up: the device may wait for the others, which see this process end.
+    outcome
 }
 
 /// A run between its steps.
@@ -138,13 +120,17 @@ impl<'a> Run<'a> {
         let measured_on = validation(config, &corpus, &tokenizer)?;
 
         let Start { architecture, weights, adapter, .. } = start::start(config, &tokenizer)?;
-        let cost = plan::Cost::of(&architecture, adapter.as_ref().map(|(lora, _)| lora), config);
-        let mut engine = engine::start(architecture, weights, adapter, &device, (group.rank(), group.world()), config)?;
+        let place = (group.rank(), group.world());
+        let cost = plan::Cost::of(&architecture, adapter.as_ref().map(|(lora, _)| lora), place, config);
+        let mut engine = engine::start(architecture, weights, adapter, &device, place, config)?;
         if let Some(saved) = &saved {
             engine.restore(saved)?;
         }
         progress.num_steps = num_steps(config, progress.num_steps, |epochs| stream(Some(epochs), None))?;
         let loader = Loader::start(rows, config.train.rows)?;
+        if is_first && device.is_cuda() {
+            println!("{}", cost.table(Some(progress.num_steps)));
+        }
 
         fs_err::create_dir_all(&config.output)?;
         if is_first {
@@ -166,6 +152,35 @@ impl<'a> Run<'a> {
             validation: None,
             skipped_in_a_row: 0,
         })
+    }
+
+    /// All steps that are left.
+    fn go(&mut self, stop: &AtomicBool) -> Result<Outcome> {
+        if self.progress.step == 0 && self.is_measured() {
+            let measured = self.measure()?;
+            if let Some(shown) = &mut self.metrics {
+                shown.before(measured)?;
+            }
+        }
+        while self.progress.step < self.progress.num_steps && !self.should_stop(stop)? {
+            let Some((batch, state)) = self.loader.next_batch()? else {
+                // Of a checkpoint that did not know how many steps its epochs have.
+                self.progress.num_steps = self.progress.step;
+                break;
+            };
+            let Some(mut metrics) = self.step(&batch, state, stop)? else { break };
+            if self.is_measured() {
+                metrics.validation = Some(self.measure()?);
+            }
+            if let Some(shown) = &mut self.metrics {
+                shown.step(&metrics)?;
+            }
+            let best = self.progress.best.map(|(step, _)| step);
+            if self.progress.step.is_multiple_of(self.config.checkpoint.every) || best == Some(self.progress.step) {
+                self.save()?;
+            }
+        }
+        self.finish()
     }
 
     /// Whether any rank was asked to stop.
@@ -273,16 +288,16 @@ impl<'a> Run<'a> {
         checkpoint::prune(&self.config.output, self.config.checkpoint.keep, best, step)
     }
 
-    fn finish(mut self) -> Result<Outcome> {
+    fn finish(&mut self) -> Result<Outcome> {
         self.save()?;
         if let Some(metrics) = &self.metrics {
             let steps = metrics::read(&self.config.output.join(metrics::LINES))?;
             fs_err::write(self.config.output.join("report.html"), page::render(self.config, &steps, &self.cost)?)?;
             metrics.finish();
         }
-        let Progress { step, num_steps, data, .. } = self.progress;
-        let counts = data.map(|data| data.counts).unwrap_or_default();
-        let num_skipped = self.progress.num_skipped;
+        self.group.leave();
+        let Progress { step, num_steps, num_skipped, .. } = self.progress;
+        let counts = self.progress.data.as_ref().map(|data| data.counts.clone()).unwrap_or_default();
         Ok(Outcome { step, num_steps, losses: self.losses, validation: self.validation, num_skipped, counts })
     }
 }
@@ -296,6 +311,15 @@ fn check_same_step(step: u64, group: &mut dyn Group) -> Result<()> {
     }
     let what = format!("goes on from step {step}, rank 0 from step {first}: all ranks have to see the same folder");
     Err(Error::invalid(format!("rank {}", group.rank()), what))
+}
+
+/// The steps of a run that is not begun; reads the corpus where epochs say how many they are.
+///
+/// # Errors
+/// A corpus or tokenizer that cannot be read.
+pub fn planned_steps(config: &Config) -> Result<u64> {
+    let (corpus, tokenizer) = (Corpus::open(&config.corpus)?, Arc::new(Tokenizer::open(&config.tokenizer)?));
+    num_steps(config, 0, |epochs| open(config, &corpus, Split::Train, &tokenizer, Some(epochs), None))
 }
 
 /// The steps of a run: as many as are asked for, or as the epochs have where those are fewer.

@@ -604,7 +604,7 @@ fn packed_accumulated_and_in_other_chunks_it_is_the_same_to_rounding() {
     for (name, batches, changes) in [
         ("texts alone", &alone, ""),
         ("row by row", &together.share(0, 1, 1), ""),
-        ("256 rows of logits at a time", &vec![together.clone()], "engine.loss_rows = 256"),
+        ("256 rows of logits at a time", &vec![together], "engine.loss_rows = 256"),
     ] {
         let (other, gradients) = gradients(batches, changes);
         let (_, error, tensor) = errors(&gradients, &expected);

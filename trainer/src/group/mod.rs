@@ -65,6 +65,9 @@ pub trait Group {
         self.sum_at(on, matrix)
     }
 
+    /// Say good-bye: this rank has done all that it was to do. The others take one that ends without it for lost.
+    fn leave(&mut self) {}
+
     /// Let what the machine is asked for from now on wait for the sums so far.
     ///
     /// # Errors

@@ -43,6 +43,8 @@ pub(super) struct Nccl {
     /// What has to be computed before a collective, and what a collective has done.
     ready: CUevent,
     done: CUevent,
+    /// Whether the others may end before this rank does.
+    has_left: bool,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
@@ -58,6 +60,7 @@ impl Nccl {
             _ => [0; 128],
         };
         tcp.broadcast(&mut bytes)?;
+        tcp.watch()?;
         device.cuda_stream().context().bind_to_thread()?;
         if std::env::var_os(MULTICAST).is_none() {
             // No other thread reads the environment yet.
@@ -67,7 +70,6 @@ impl Nccl {
         id.internal = bytes.map(|byte| byte as std::ffi::c_char);
         let mut comm = std::ptr::null_mut();
         unsafe { result::comm_init_rank(&mut comm, tcp.world() as i32, id, tcp.rank() as i32).map_err(failed)? };
-        tcp.watch()?;
         let event = || event::create(CUevent_flags::CU_EVENT_DISABLE_TIMING);
         Ok(Self {
             tcp,
@@ -76,6 +78,7 @@ impl Nccl {
             stream: stream::create(stream::StreamKind::NonBlocking)?,
             ready: event()?,
             done: event()?,
+            has_left: false,
         })
     }
 
@@ -165,6 +168,11 @@ impl Group for Nccl {
         })
     }
 
+    fn leave(&mut self) {
+        self.has_left = true;
+        self.tcp.leave();
+    }
+
     fn wait(&mut self, on: &mut Machine) -> Result<()> {
         match on.stream() {
             Some(compute) => unsafe {
@@ -179,6 +187,11 @@ impl Drop for Nccl {
     fn drop(&mut self) {
         // What fails here fails because the device is gone.
         unsafe {
+            if !self.has_left {
+                // What is under way may wait for ranks that never come.
+                let _gone = result::comm_abort(self.comm);
+                return;
+            }
             let _gone = stream::synchronize(self.stream);
             let _gone = result::comm_destroy(self.comm);
             let _gone = stream::destroy(self.stream);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use candle_core::{DType, Tensor};
+use socket2::{SockRef, TcpKeepalive};
 
 use super::{Group, Place};
 use crate::{Error, Result};
@@ -19,11 +20,15 @@ pub(super) struct Tcp {
     peers: Vec<TcpStream>,
 }
 
-/// How long ranks wait for each other at the start, and for an answer.
+/// How long ranks wait for each other at the start.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How long a process that came may take to say who it is.
 const GREETING: Duration = Duration::from_secs(10);
+
+/// A machine that says nothing for some two minutes is gone. A rank may be silent for longer: it may write a checkpoint.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
 
 /// Between two looks for others.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -44,8 +49,9 @@ impl Tcp {
             _ => vec![call(&place, patience)?],
         };
         for peer in &peers {
-            peer.set_read_timeout(Some(PATIENCE))?;
+            peer.set_read_timeout(None)?;
             peer.set_nodelay(true)?;
+            SockRef::from(peer).set_tcp_keepalive(&KEEPALIVE)?;
         }
         Ok(Self { place, peers })
     }
@@ -133,7 +139,7 @@ impl Tcp {
                         Ok(0) => break std::io::Error::from(ErrorKind::ConnectionReset),
                         // Something for the run itself to read, or the good-bye, which stays there.
                         Ok(_) => std::thread::sleep(PAUSE),
-                        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                        Err(error) if error.kind() == ErrorKind::Interrupted => {}
                         Err(error) => break error,
                     }
                 };
@@ -155,14 +161,6 @@ impl Tcp {
     }
 }
 
-impl Drop for Tcp {
-    fn drop(&mut self) {
-        for peer in &mut self.peers {
-            let _gone = peer.write_all(b"!");
-        }
-    }
-}
-
 impl Group for Tcp {
     fn rank(&self) -> usize {
         self.place.rank
@@ -170,6 +168,12 @@ impl Group for Tcp {
 
     fn world(&self) -> usize {
         self.place.world
+    }
+
+    fn leave(&mut self) {
+        for peer in &mut self.peers {
+            let _gone = peer.write_all(b"!");
+        }
     }
 
     fn sum(&mut self, tensor: &Tensor) -> Result<Tensor> {

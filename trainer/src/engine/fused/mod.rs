@@ -88,10 +88,11 @@ pub fn refuses(architecture: &Architecture) -> Option<String> {
 pub fn memory_table(
     architecture: &Architecture,
     lora: Option<&Lora>,
+    place: (usize, usize),
     config: &Config,
 ) -> Result<(Vec<(&'static str, usize)>, usize)> {
     let bytes = crate::metrics::card_bytes().unwrap_or(CARD_BYTES);
-    let plan = Plan::fitting(architecture, lora, config, (0, 1), bytes)?;
+    let plan = Plan::fitting(architecture, lora, config, place, bytes)?;
     Ok((plan.table(), plan.buffers.num_recomputed))
 }
 
@@ -359,9 +360,7 @@ impl Engine for Fused {
             on.zero(model.trained.gradient)?;
         }
         if !std::mem::take(&mut self.is_summed) {
-            for bucket in &model.buckets {
-                share::sum(on, model, bucket, group)?;
-            }
+            Sums { group: Some(&mut *group) }.sum_all(on, model)?;
         }
         group.wait(on)?;
         // What all ranks keep is counted once.

@@ -90,7 +90,7 @@ pub(super) fn owned(buckets: &[Bucket], (rank, world): (usize, usize), num_decay
 }
 
 /// Sum the gradients of a bucket over all ranks, as far as this one needs them.
-pub(super) fn sum(on: &mut Machine, model: &Model, bucket: &Bucket, group: &mut dyn Group) -> Result<()> {
+fn sum(on: &mut Machine, model: &Model, bucket: &Bucket, group: &mut dyn Group) -> Result<()> {
     let gradient = model.trained.gradient.columns(bucket.from, bucket.len);
     if bucket.is_shared { group.scatter_sum(on, gradient) } else { group.sum_at(on, gradient) }
 }
@@ -105,6 +105,12 @@ impl Sums<'_> {
     pub fn sum(&mut self, on: &mut Machine, model: &Model, now: When) -> Result<()> {
         let Some(group) = self.group.as_deref_mut().filter(|group| group.world() > 1) else { return Ok(()) };
         model.buckets.iter().filter(|bucket| bucket.when == now).try_for_each(|bucket| sum(on, model, bucket, group))
+    }
+
+    /// Sum all buckets as a backward pass would, one after another: other ranks may be in the middle of theirs.
+    pub fn sum_all(&mut self, on: &mut Machine, model: &Model) -> Result<()> {
+        let layers = (0..model.layers.len()).rev().map(When::Layer);
+        [When::Head].into_iter().chain(layers).chain([When::Last]).try_for_each(|now| self.sum(on, model, now))
     }
 }
 
