@@ -297,7 +297,7 @@ impl<'a> Run<'a> {
         }
         self.group.leave();
         let Progress { step, num_steps, num_skipped, .. } = self.progress;
-        let counts = self.progress.data.as_ref().map(|data| data.counts.clone()).unwrap_or_default();
+        let counts = self.progress.data.as_ref().map(|data| data.counts).unwrap_or_default();
         Ok(Outcome { step, num_steps, losses: self.losses, validation: self.validation, num_skipped, counts })
     }
 }
