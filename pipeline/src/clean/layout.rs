@@ -34,6 +34,14 @@ pub fn line<'a>(line: &'a str, counts: &mut RuleCounts) -> Cow<'a, str> {
     Cow::Owned(text)
 }
 
+/// The date in the line that China Judgments Online puts above a document: 发布日期：2016-12-05 浏览：100次.
+pub fn banner(line: &str) -> Option<&str> {
+    let (date, seen) = line.strip_prefix("发布日期")?.split_once("浏览")?;
+    let is_count = seen.chars().all(|c| c.is_ascii_digit() || "：:次 ".contains(c));
+    let date = date.trim_matches(['：', ':', ' ']);
+    (is_count && date.chars().all(|c| c.is_ascii_digit() || c == '-')).then_some(date)
+}
+
 /// Join a line whose words are single Han characters (执 行 裁 定 书), the first word of a heading
 /// aside (第一章 总 则). Two characters or more must stand alone, and the line must be short.
 fn join_spaced<'a>(line: &'a str, counts: &mut RuleCounts) -> Cow<'a, str> {

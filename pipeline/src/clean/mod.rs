@@ -1,5 +1,7 @@
 //! Clean text by named rules; every rule counts what it changed.
 
+/// HTML pages.
+pub mod html;
 /// Lines: blank ones, edges, spaced headings.
 pub mod layout;
 /// Markdown and HTML remnants.
@@ -28,6 +30,16 @@ macro_rules! rules {
 }
 
 rules! {
+    /// The elements of an HTML page are reduced to lines of text.
+    Html = "HTML reduced to lines",
+    /// Entities that were escaped twice, and `[ly]` and `01lydyh01` for a line break and a quote.
+    Unescaped = "twice escaped character decoded",
+    /// What Word left behind: `{C}<!--TABLE…-->`.
+    WordJunk = "Word's leftovers removed",
+    /// A line of a page that ends in a sentence, before a number, is joined with the next.
+    Rejoined = "line broken in a sentence rejoined",
+    /// The line in which the site says when a page was published and how often it was seen.
+    Banner = "site banner removed",
     /// CR and CRLF become LF; U+2028 and U+2029 too.
     LineBreak = "line break unified",
     /// Canonical composition (NFC), compatibility ideographs included.
@@ -64,6 +76,11 @@ impl RuleCounts {
     /// Count one change.
     pub fn hit(&mut self, rule: Rule) {
         self.0[rule as usize] += 1;
+    }
+
+    /// Count several changes.
+    pub fn add_count(&mut self, rule: Rule, count: u64) {
+        self.0[rule as usize] += count;
     }
 
     /// Add another document's counts.
