@@ -147,6 +147,44 @@ fn a_folder_without_a_manifest_is_built_the_same_way() {
 }
 
 #[test]
+fn every_raw_form_is_read_and_a_withheld_document_is_named_as_such() {
+    let data = support::root().join("../shared/data");
+    if !data.exists() {
+        eprintln!("SKIPPED: no court documents at {}", data.display());
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("corpus");
+    let judgments = format!("judgment={}", arg(&data.join("judgments")));
+    let statutes = format!("statute={}", arg(&data.join("statutes/other")));
+    pipeline_ok(&["build", "--source", &judgments, "--source", &statutes, "--out", arg(&out)]);
+
+    let documents = rows(&out, Table::Documents, &["raw_path", "issuer", "number", "date", "document_type", "text"]);
+    let dropped = rows(&out, Table::Dropped, &["raw_path", "reason"]);
+    assert!(dropped.iter().all(|row| row[1] != "unknown_form" && row[1] != "malformed_json" && row[1] != "incomplete"));
+    let kept = |path: &str| documents.iter().filter(|row| row[0].starts_with(path)).collect::<Vec<_>>();
+    let lost =
+        |path: &str, reason: &str| dropped.iter().filter(|row| row[0].starts_with(path) && row[1] == reason).count();
+    // 70 records of a crawler's dump, of which a fifth are notices that the court withholds the document.
+    assert_eq!((kept("crawler_dump").len(), lost("crawler_dump", "withheld")), (56, 14));
+    // The same page as HTML and in the site's script; a record of 2018, one of 2019, and a page saved as .doc.
+    assert_eq!((kept("html_wenshu").len(), lost("html_wenshu", "exact_duplicate")), (4, 1));
+    // Three documents a record, most of them in several.
+    assert_eq!(kept("scm_triples").len() + lost("scm_triples", "exact_duplicate"), 900);
+    assert_eq!((kept("judge_criminal").len(), kept("lecardv2").len(), kept("civil_summaries").len()), (340, 160, 14));
+    for (number, row) in kept("crawler_dump").into_iter().chain(kept("html_wenshu")).enumerate() {
+        // Names of files name people.
+        assert!(row[1..4].iter().all(|value| !value.is_empty()), "{number}: court, number and date");
+        assert_ne!(row[4], "other_court_document", "{number}");
+        let markup = ["<div", "</", "&nbsp;", "&lt;", "[ly]", "发布日期：", "浏览："];
+        assert!(markup.iter().all(|mark| !row[5].contains(mark)), "{number}");
+    }
+    let articles = rows(&out, Table::Articles, &["document_id"]);
+    let of_lines = articles.iter().filter(|row| row[0].contains("judge_law_corpus.jsonl")).count();
+    assert_eq!(of_lines, 452, "an article a line");
+}
+
+#[test]
 fn real_instruction_sets_become_records() {
     let sets = support::root().join("../shared/data/instructions");
     if !sets.exists() {

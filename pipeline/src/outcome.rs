@@ -50,6 +50,8 @@ reasons! {
     UnknownForm = "read" "unknown_form",
     /// A record of a known form lacks what makes it one.
     Incomplete = "read" "incomplete",
+    /// A notice that the court does not publish the document.
+    Withheld = "segment" "withheld",
     /// A statute or judgment with a title and nothing else.
     NoBody = "segment" "no_body",
     /// Fewer characters than the profile asks for.

@@ -106,12 +106,21 @@ pub enum Form {
     StatuteMarkdown,
     /// A statute as plain text, with or without a table of contents.
     StatuteText,
+    /// Statutes, an article a line as a JSON object with `name` (中华人民共和国刑法第一条) and `text`.
+    StatuteJsonl,
     /// A court document with `category: title: publictime: content:` header lines.
     SpcText,
     /// A court document as plain text.
     JudgmentText,
-    /// Court documents, a JSON object a line: JuDGE, LeCaRDv2, CAIL, LaWGPT's `content`, or `text`.
+    /// Court documents as JSON objects: JuDGE, LeCaRDv2, CAIL, LaWGPT's `content`, `text`, or records of China Judgments
+    /// Online with the page or its coded fields.
     JudgmentJsonl,
+    /// A court document as an HTML page.
+    WenshuPage,
+    /// A court document as China Judgments Online delivered it from 2013 to 2018: a script with the page in a string.
+    WenshuScript,
+    /// Court documents as a crawler of China Judgments Online dumped them, between `<docid>`, `<major_text>`, ….
+    WenshuDump,
     /// Instruction records, as a JSON array or a JSON object a line: Alpaca, LaWGPT, lawyer-llama.
     InstructionJson,
 }
@@ -122,9 +131,13 @@ impl Form {
         match self {
             Self::StatuteMarkdown => "statute-markdown",
             Self::StatuteText => "statute-text",
+            Self::StatuteJsonl => "statute-jsonl",
             Self::SpcText => "spc-text",
             Self::JudgmentText => "judgment-text",
             Self::JudgmentJsonl => "judgment-jsonl",
+            Self::WenshuPage => "wenshu-page",
+            Self::WenshuScript => "wenshu-script",
+            Self::WenshuDump => "wenshu-dump",
             Self::InstructionJson => "instruction-json",
         }
     }
@@ -160,8 +173,13 @@ impl Manifest {
             return Err(format!("retrieved `{date}` is not a date of the form YYYY-MM-DD"));
         }
         let form_kind = self.form.map(|f| match f {
-            Form::StatuteMarkdown | Form::StatuteText => Kind::Statute,
-            Form::SpcText | Form::JudgmentText | Form::JudgmentJsonl => Kind::Judgment,
+            Form::StatuteMarkdown | Form::StatuteText | Form::StatuteJsonl => Kind::Statute,
+            Form::SpcText
+            | Form::JudgmentText
+            | Form::JudgmentJsonl
+            | Form::WenshuPage
+            | Form::WenshuScript
+            | Form::WenshuDump => Kind::Judgment,
             Form::InstructionJson => Kind::Instruction,
         });
         if let (Some(form), Some(kind)) = (self.form, form_kind)

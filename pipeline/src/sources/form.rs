@@ -32,8 +32,14 @@ fn judgment(text: &str) -> Option<Form> {
     if text.starts_with("category:") && text.contains("\ncontent:") {
         return Some(Form::SpcText);
     }
+    if text.starts_with("<docid>") {
+        return Some(Form::WenshuDump);
+    }
     if text.starts_with('<') {
-        return None;
+        return text.contains("法院").then_some(Form::WenshuPage);
+    }
+    if text.contains("jsonHtmlData") {
+        return Some(Form::WenshuScript);
     }
     let opening: String = text.chars().filter(|c| !c.is_whitespace()).take(2000).collect();
     (opening.contains("人民法院") || opening.contains("法院认为")).then_some(Form::JudgmentText)
@@ -43,7 +49,11 @@ fn statute(text: &str) -> Option<Form> {
     if text.starts_with("---\n") || text.starts_with("# ") || text.contains("<!-- INFO END -->") {
         return Some(Form::StatuteMarkdown);
     }
-    if is_json(text) || text.starts_with('<') {
+    if is_json(text) {
+        let is_article = text.starts_with('{') && text.lines().next().is_some_and(|line| line.contains("\"name\""));
+        return is_article.then_some(Form::StatuteJsonl);
+    }
+    if text.starts_with('<') {
         return None;
     }
     let lines = || text.lines().map(|line| line.trim_matches(|c: char| c.is_whitespace() || c == '@'));
@@ -93,7 +103,11 @@ mod tests {
             (Kind::Judgment, "category:刑事\ntitle:x\npublictime:2015-02-27\ncontent:中华", Some(Form::SpcText)),
             (Kind::Judgment, "{\"fd\": \"\"}\n", Some(Form::JudgmentJsonl)),
             (Kind::Judgment, "北京市海淀区人民法院\n民 事 判 决 书\n", Some(Form::JudgmentText)),
-            (Kind::Judgment, "<html><body>人民法院", None),
+            (Kind::Statute, "{\"text\": \"为了\", \"name\": \"刑法第一条\"}\n", Some(Form::StatuteJsonl)),
+            (Kind::Judgment, "<html><body>人民法院", Some(Form::WenshuPage)),
+            (Kind::Judgment, "<html><body>登录", None),
+            (Kind::Judgment, "<docid>\n\"6b97\"\n<docid>\n", Some(Form::WenshuDump)),
+            (Kind::Judgment, "$(function(){ var jsonHtmlData = \"{", Some(Form::WenshuScript)),
             (Kind::Instruction, "[[{\"instruction\": \"\"", Some(Form::InstructionJson)),
             (Kind::Instruction, "instruction,output\n", None),
         ];

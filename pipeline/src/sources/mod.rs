@@ -1,5 +1,7 @@
 //! Read raw files: find them, unpack them, decode them, recognise their form, and split them into records.
 
+/// Statutes, an article a line.
+pub mod articles;
 /// Open a plain file, a compressed one, or the members of an archive.
 pub mod container;
 /// Recognise an encoding and decode to UTF-8.
@@ -14,6 +16,8 @@ pub mod instruction;
 pub mod records;
 /// The header lines of SPC text files.
 pub mod spc;
+/// What China Judgments Online and its crawlers delivered.
+pub mod wenshu;
 
 use std::io::{BufRead, Cursor, Read};
 
@@ -90,6 +94,12 @@ pub fn read_file(
     }
 }
 
+/// Whether the first object of a JSON text goes over several lines.
+fn is_spread(head: &str) -> bool {
+    let first = head.trim_start_matches('\u{feff}').trim_start().lines().next();
+    first.is_some_and(|line| line.trim_end() == "{")
+}
+
 /// One member while it is read.
 struct Reading<'a> {
     kind: Kind,
@@ -125,19 +135,42 @@ impl Reading<'_> {
             None => form::recognise(&head_text, self.kind)?,
         };
         let first = head_text.trim_start().chars().next();
+        let is_spread = is_spread(&head_text);
         let mut reader = Cursor::new(head).chain(reader);
         match (form, first) {
             (Form::JudgmentJsonl | Form::InstructionJson, Some('[')) => {
                 self.json_array(form, &encoding, &mut reader, member)
             }
+            (Form::JudgmentJsonl | Form::InstructionJson, _) if is_spread => {
+                self.json_objects(form, &encoding, &mut reader, member)
+            }
             (Form::JudgmentJsonl | Form::InstructionJson, _) => {
-                self.json_lines(form, &encoding, &mut reader, member, first_line)
+                self.lines(&encoding, &mut reader, member, first_line, &mut |reading, line, number| {
+                    reading.json_record(form, line, number)
+                })
+            }
+            (Form::StatuteJsonl, _) => {
+                let mut laws = articles::Laws::default();
+                self.lines(&encoding, &mut reader, member, first_line, &mut |reading, line, number| {
+                    reading.article(&mut laws, line, number);
+                })?;
+                self.law(laws.take());
+                Ok(())
+            }
+            (Form::WenshuDump, _) => {
+                let mut dump = wenshu::Dump::default();
+                self.lines(&encoding, &mut reader, member, first_line, &mut |reading, line, number| {
+                    reading.dumped(dump.line(line, number));
+                })?;
+                self.dumped(dump.finish());
+                Ok(())
             }
             _ => {
                 let bytes = self.read_whole(&mut reader, member)?;
                 let text = encoding.decode(bytes)?;
                 let document = match form {
                     Form::SpcText => spc::parse(&text)?,
+                    Form::WenshuScript => wenshu::script(&text)?,
                     _ => RawDocument { form, title: None, published: None, text },
                 };
                 self.emit(None, None, Content::Document(document));
@@ -156,18 +189,19 @@ impl Reading<'_> {
         Ok(bytes)
     }
 
-    fn json_lines(
+    /// Give `each` line with its number.
+    fn lines(
         &mut self,
-        form: Form,
         encoding: &TextEncoding,
         reader: &mut dyn BufRead,
         member: &Member,
         first_line: u32,
+        each: &mut dyn FnMut(&mut Self, &str, u32),
     ) -> Result<(), Rejection> {
         if encoding.is_utf16() {
             let text = encoding.decode(self.read_whole(reader, member)?)?;
             for (line, number) in text.lines().zip(first_line..) {
-                self.json_record(form, line, number);
+                each(self, line, number);
             }
             return Ok(());
         }
@@ -185,13 +219,64 @@ impl Reading<'_> {
             }
             match encoding.decode(std::mem::take(&mut line)) {
                 Ok(text) => {
-                    self.json_record(form, &text, number);
+                    each(self, &text, number);
                     line = text.into_bytes();
                 }
                 Err(rejection) => self.reject(rejection.at(number)),
             }
         }
         Ok(())
+    }
+
+    /// JSON objects one after another, each over several lines.
+    fn json_objects(
+        &mut self,
+        form: Form,
+        encoding: &TextEncoding,
+        reader: &mut dyn Read,
+        member: &Member,
+    ) -> Result<(), Rejection> {
+        let text = encoding.decode(self.read_whole(reader, member)?)?;
+        let text = text.trim_start_matches('\u{feff}');
+        for (value, number) in serde_json::Deserializer::from_str(text).into_iter().zip(1..) {
+            match value {
+                Ok(value) => self.json_value(form, value, number),
+                Err(e) => {
+                    let detail = format!("line {}, column {}: {}", e.line(), e.column(), records::message(&e));
+                    return Err(Rejection::new(Reason::MalformedJson, detail).at(number));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn article(&mut self, laws: &mut articles::Laws, line: &str, number: u32) {
+        let line = line.trim_start_matches('\u{feff}').trim();
+        if line.is_empty() {
+            return;
+        }
+        match serde_json::from_str(line) {
+            Ok(value) => match laws.article(&value, number) {
+                Ok(before) => self.law(before),
+                Err(rejection) => self.reject(rejection),
+            },
+            Err(e) => {
+                let detail = format!("line {number}, column {}: {}", e.column(), records::message(&e));
+                self.reject(Rejection::new(Reason::MalformedJson, detail).at(number));
+            }
+        }
+    }
+
+    fn law(&mut self, law: Option<(u32, RawDocument)>) {
+        if let Some((line, document)) = law {
+            self.emit(Some(line), None, Content::Document(document));
+        }
+    }
+
+    fn dumped(&mut self, record: Option<wenshu::DumpRecord>) {
+        if let Some((line, id, document)) = record {
+            self.emit(Some(line), id, document.map_or_else(Content::Rejected, Content::Document));
+        }
     }
 
     fn json_record(&mut self, form: Form, line: &str, number: u32) {
@@ -210,6 +295,13 @@ impl Reading<'_> {
 
     fn json_value(&mut self, form: Form, value: serde_json::Value, number: u32) {
         let given_id = records::given_id(&value);
+        if form == Form::JudgmentJsonl && records::is_triple(&value) {
+            for key in records::TRIPLE {
+                let content = records::of_triple(&value, key).map_or_else(Content::Rejected, Content::Document);
+                self.emit(Some(number), Some(format!("{number}{key}")), content);
+            }
+            return;
+        }
         let content = match form {
             Form::InstructionJson => instruction::parse(value).map(Content::Instruction),
             _ => records::judgment(value).map(Content::Document),

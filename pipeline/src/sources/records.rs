@@ -9,7 +9,7 @@ use std::{
 use serde::de::{self, DeserializeSeed, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::RawDocument;
+use super::{RawDocument, wenshu};
 use crate::outcome::{Reason, Rejection};
 use corpus_format::manifest::Form;
 
@@ -128,12 +128,43 @@ pub fn given_id(value: &Value) -> Option<String> {
     }
 }
 
+/// The documents of a record of CAIL2019-SCM: a case and two that are to be compared with it.
+pub const TRIPLE: [&str; 3] = ["A", "B", "C"];
+
+/// Whether a record is one of CAIL2019-SCM.
+pub fn is_triple(value: &Value) -> bool {
+    TRIPLE.iter().all(|key| value.get(key).is_some_and(Value::is_string))
+}
+
+/// A document of such a record.
+///
+/// # Errors
+/// There is no text.
+pub fn of_triple(value: &Value, key: &str) -> Result<RawDocument, Rejection> {
+    match value.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty()) {
+        Some(text) => {
+            Ok(RawDocument { form: Form::JudgmentJsonl, title: None, published: None, text: text.to_owned() })
+        }
+        None => Err(Rejection::new(Reason::Incomplete, format!("no text under {key}"))),
+    }
+}
+
 /// The text of a court document in a JSON record: JuDGE's `fd`, LeCaRDv2's `query` and `fact`,
-/// LaWGPT's `content`, CAIL's `fact`, or `text`.
+/// LaWGPT's `content`, CAIL's `fact`, or `text`, which may be a list of sentences; or a record of China Judgments Online.
 ///
 /// # Errors
 /// A record with none of these as non-empty text.
 pub fn judgment(mut value: Value) -> Result<RawDocument, Rejection> {
+    if ["source", "Html", "qwContent", "s22"].iter().any(|key| value.get(key).is_some_and(Value::is_string))
+        && let Some(document) = wenshu::record(&value)
+    {
+        return Ok(document);
+    }
+    if let Some(Value::Array(sentences)) = value.get("text") {
+        let sentences = sentences.iter().map(|sentence| sentence.get("sentence").unwrap_or(sentence).as_str());
+        let text: Option<String> = sentences.collect();
+        value["text"] = text.map_or(Value::Null, Value::String);
+    }
     let mut take = |key: &str| match value.get_mut(key).map(Value::take) {
         Some(Value::String(text)) if !text.trim().is_empty() => Some(text),
         _ => None,
@@ -207,6 +238,10 @@ mod tests {
         assert_eq!(text(r#"{"fd":"全文","text":"事实"}"#).as_deref(), Some("全文"));
         assert_eq!(text(r#"{"query":"首部","fact":"事实"}"#).as_deref(), Some("首部\n事实"));
         assert_eq!(text(r#"{"query":"首部事实","fact":"事实"}"#).as_deref(), Some("首部事实"));
+        assert_eq!(
+            text(r#"{"text":[{"sentence":"甲。","label":0},{"sentence":"乙。","label":1}]}"#).as_deref(),
+            Some("甲。乙。")
+        );
         assert_eq!(text(r#"{"content":"内容"}"#).as_deref(), Some("内容"));
         assert_eq!(text(r#"{"fact":"","meta":{}}"#), None);
     }

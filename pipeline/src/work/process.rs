@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use corpus_format::{
-    legal::{DocumentType, Kind},
+    legal::{DocumentType, Kind, Section},
     manifest::Form,
 };
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -15,7 +15,7 @@ use super::{
     store::{Finished, UnitWriter},
 };
 use crate::{
-    clean::{RuleCounts, layout, markup, unicode},
+    clean::{Rule, RuleCounts, html, layout, markup, unicode},
     config::Limits,
     enrich::{court, date, number, statute as enrich_statute},
     error::Result,
@@ -217,7 +217,7 @@ pub fn document(
     scratch: &mut Scratch,
 ) -> std::result::Result<DocumentRow, Rejection> {
     let mut row = match kind {
-        Kind::Judgment => judgment_row(raw, rules),
+        Kind::Judgment => judgment_row(raw, rules)?,
         _ => statute_row(&raw, raw_path, rules)?,
     };
     if row.text.is_empty() {
@@ -294,12 +294,20 @@ fn instrument_key(name: &str) -> u64 {
     xxh3_64(bare.as_bytes())
 }
 
-fn judgment_row(raw: RawDocument, rules: &mut RuleCounts) -> DocumentRow {
+/// # Errors
+/// A notice that the document is withheld.
+fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Result<DocumentRow, Rejection> {
+    if raw.form == Form::WenshuPage {
+        raw.text = html::text(&raw.text, rules);
+    }
     let folded = unicode::fold(&raw.text, rules);
     let mut text = String::with_capacity(folded.len());
     for line in folded.lines() {
         let line = layout::line(line, rules);
-        if !line.is_empty() {
+        if let Some(published) = layout::banner(&line) {
+            rules.hit(Rule::Banner);
+            raw.published.get_or_insert_with(|| published.to_owned());
+        } else if !line.is_empty() {
             text.push_str(&line);
             text.push('\n');
         }
@@ -316,7 +324,13 @@ fn judgment_row(raw: RawDocument, rules: &mut RuleCounts) -> DocumentRow {
         found => found,
     };
     let sections = judgment::sections(&text);
-    DocumentRow {
+    if text.contains("不公开理由") && sections.iter().all(|span| span.section != Section::Disposition) {
+        return Err(Rejection {
+            excerpt: Some(text),
+            ..Rejection::new(Reason::Withheld, "不公开理由, and no disposition")
+        });
+    }
+    Ok(DocumentRow {
         kind: Kind::Judgment.as_str(),
         document_type: document_type.as_str(),
         date: judgment_date(&text, &sections).or_else(|| date::first(raw.published.as_deref()?)).map(date::days),
@@ -329,7 +343,7 @@ fn judgment_row(raw: RawDocument, rules: &mut RuleCounts) -> DocumentRow {
         title,
         text,
         ..DocumentRow::default()
-    }
+    })
 }
 
 /// Court, type and case number, for a document whose source states no title.
@@ -346,7 +360,7 @@ fn composed_title(heading: &str, court: Option<&str>, number: Option<&str>) -> S
 /// The date of a court document: the first date of its signature, else the last of its last lines.
 fn judgment_date(text: &str, sections: &[judgment::Span]) -> Option<chrono::NaiveDate> {
     let from_end = |chars: usize| text.char_indices().rev().nth(chars).map_or(text, |(at, _)| &text[at..]);
-    let signature = sections.last().filter(|span| span.section == corpus_format::legal::Section::Signature);
+    let signature = sections.last().filter(|span| span.section == Section::Signature);
     match signature {
         Some(span) => date::first(from_end((span.end - span.start) as usize)),
         None => date::last(from_end(80)),
