@@ -148,11 +148,7 @@ fn a_folder_without_a_manifest_is_built_the_same_way() {
 
 #[test]
 fn every_raw_form_is_read_and_a_withheld_document_is_named_as_such() {
-    let data = support::root().join("../shared/data");
-    if !data.exists() {
-        eprintln!("SKIPPED: no court documents at {}", data.display());
-        return;
-    }
+    let Some(data) = support::shared_data("") else { return };
     let dir = tempfile::tempdir().expect("a folder");
     let out = dir.path().join("corpus");
     let judgments = format!("judgment={}", arg(&data.join("judgments")));
@@ -186,11 +182,7 @@ fn every_raw_form_is_read_and_a_withheld_document_is_named_as_such() {
 
 #[test]
 fn real_instruction_sets_become_records() {
-    let sets = support::root().join("../shared/data/instructions");
-    if !sets.exists() {
-        eprintln!("SKIPPED: no instruction sets at {}", sets.display());
-        return;
-    }
+    let Some(sets) = support::shared_data("instructions") else { return };
     let dir = tempfile::tempdir().expect("a folder");
     let out = dir.path().join("corpus");
     let source = |name: &str| format!("instruction={}", arg(&sets.join(name)));

@@ -15,6 +15,16 @@ pub fn root() -> PathBuf {
     Path::new(&package).join("..").canonicalize().expect("the repository")
 }
 
+/// A folder of the data that is not in the repository; says loudly where it is absent.
+pub fn shared_data(path: &str) -> Option<PathBuf> {
+    let folder = root().join("../shared/data").join(path);
+    if !folder.exists() {
+        eprintln!("SKIPPED: {} is not here", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
 /// A command of a program of this workspace, in the root of the repository.
 pub fn program(name: &str) -> Command {
     // target/release/deps/acceptance-… → target/release/<name>

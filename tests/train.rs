@@ -897,11 +897,7 @@ fn every_preset_can_be_read() {
 
 #[test]
 fn lawgpt_s_own_records_are_tuned_on() {
-    let examples = support::root().join("../shared/data/instructions/lawgpt_examples");
-    if !examples.exists() {
-        eprintln!("SKIPPED: {} is not here", examples.display());
-        return;
-    }
+    let Some(examples) = support::shared_data("instructions/lawgpt_examples") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let shards = folder.path().join("shards");
     pipeline_ok(&["build", "--source", &format!("instruction={}", examples.display()), "--out", arg(&shards)]);

@@ -94,6 +94,12 @@ pub fn read_file(
     }
 }
 
+/// The rejection of what is no JSON, at a line of its file.
+fn malformed(error: &serde_json::Error, line: usize) -> Rejection {
+    let detail = format!("line {line}, column {}: {}", error.column(), records::message(error));
+    Rejection::new(Reason::MalformedJson, detail)
+}
+
 /// Whether the first object of a JSON text goes over several lines.
 fn is_spread(head: &str) -> bool {
     let first = head.trim_start_matches('\u{feff}').trim_start().lines().next();
@@ -241,29 +247,17 @@ impl Reading<'_> {
         for (value, number) in serde_json::Deserializer::from_str(text).into_iter().zip(1..) {
             match value {
                 Ok(value) => self.json_value(form, value, number),
-                Err(e) => {
-                    let detail = format!("line {}, column {}: {}", e.line(), e.column(), records::message(&e));
-                    return Err(Rejection::new(Reason::MalformedJson, detail).at(number));
-                }
+                Err(e) => return Err(malformed(&e, e.line()).at(number)),
             }
         }
         Ok(())
     }
 
     fn article(&mut self, laws: &mut articles::Laws, line: &str, number: u32) {
-        let line = line.trim_start_matches('\u{feff}').trim();
-        if line.is_empty() {
-            return;
-        }
-        match serde_json::from_str(line) {
-            Ok(value) => match laws.article(&value, number) {
-                Ok(before) => self.law(before),
-                Err(rejection) => self.reject(rejection),
-            },
-            Err(e) => {
-                let detail = format!("line {number}, column {}: {}", e.column(), records::message(&e));
-                self.reject(Rejection::new(Reason::MalformedJson, detail).at(number));
-            }
+        let Some(value) = self.json_line(line, number) else { return };
+        match laws.article(&value, number) {
+            Ok(before) => self.law(before),
+            Err(rejection) => self.reject(rejection),
         }
     }
 
@@ -280,17 +274,19 @@ impl Reading<'_> {
     }
 
     fn json_record(&mut self, form: Form, line: &str, number: u32) {
+        if let Some(value) = self.json_line(line, number) {
+            self.json_value(form, value, number);
+        }
+    }
+
+    /// The value on a line; `None` where it is blank, or no JSON and rejected.
+    fn json_line(&mut self, line: &str, number: u32) -> Option<serde_json::Value> {
         let line = line.trim_start_matches('\u{feff}').trim();
         if line.is_empty() {
-            return;
+            return None;
         }
-        match serde_json::from_str(line) {
-            Ok(value) => self.json_value(form, value, number),
-            Err(e) => {
-                let detail = format!("line {number}, column {}: {}", e.column(), records::message(&e));
-                self.reject(Rejection::new(Reason::MalformedJson, detail).at(number));
-            }
-        }
+        let value = serde_json::from_str(line).map_err(|e| malformed(&e, number as usize).at(number));
+        value.map_err(|rejection| self.reject(rejection)).ok()
     }
 
     fn json_value(&mut self, form: Form, value: serde_json::Value, number: u32) {
