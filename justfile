@@ -10,8 +10,7 @@ trainer := target / "release" / "trainer"
 
 # Where there is a CUDA compiler, the trainer is built for the GPU; where there is NCCL, for several.
 has_cuda := `command -v nvcc || true`
-has_nccl := `{ ldconfig -p || true; } 2>/dev/null | grep --max-count=1 libnccl.so || true`
-gpu := if has_cuda == "" { "" } else if has_nccl == "" { "--features trainer/cuda" } else { "--features trainer/nccl" }
+gpu := if has_cuda == "" { "" } else if `{ ldconfig -p || true; } 2>/dev/null | grep --max-count=1 libnccl.so || true` == "" { "--features trainer/cuda" } else { "--features trainer/nccl" }
 cudnn := cache / "cudnn"
 
 # List the recipes.
@@ -72,11 +71,11 @@ _build:
     @cargo build --release --workspace
 
 _build-trainer: _cudnn
-    @CUDNN_FRONTEND_INCLUDE="{{cudnn}}/include" cargo build --release --workspace {{gpu}}
+    @CUDNN_FRONTEND_INCLUDE="${CUDNN_FRONTEND_INCLUDE:-{{cudnn}}/include}" cargo build --release --workspace {{gpu}}
 
 # On GPU boxes: cuDNN's headers, with which attention is built; the library itself is looked for when the trainer runs.
 _cudnn:
-    @test -z "{{has_cuda}}" || test -e "{{cudnn}}/include/cudnn_frontend.h" || sh trainer/kernels/cudnn-headers.sh "{{cudnn}}"
+    @test -z "{{has_cuda}}" || test -n "${CUDNN_FRONTEND_INCLUDE:-}" || test -e "{{cudnn}}/include/cudnn_frontend.h" || sh trainer/kernels/cudnn-headers.sh "{{cudnn}}"
 
 # Other people's readers of parquet, for the tests: DuckDB, pyarrow, polars, pandas, datasets.
 _readers:

@@ -11,11 +11,11 @@ const KERNELS: [&str; 8] =
 
 fn main() {
     println!("cargo:rerun-if-changed=kernels");
-    for variable in ["NVCC", "CUDA_HOME", "CUDNN_FRONTEND_INCLUDE", "CUDNN_INCLUDE"] {
-        println!("cargo:rerun-if-env-changed={variable}");
-    }
     if env::var_os("CARGO_FEATURE_CUDA").is_none() {
         return;
+    }
+    for variable in ["NVCC", "CUDA_HOME", "CUDNN_FRONTEND_INCLUDE", "CUDNN_INCLUDE"] {
+        println!("cargo:rerun-if-env-changed={variable}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
     let builds = KERNELS.map(|kernel| {

@@ -16,7 +16,7 @@ use candle_core::{
 use cudarc::nccl::{
     Id,
     result::{self, NcclError},
-    sys::{ncclComm_t, ncclDataType_t, ncclRedOp_t},
+    sys::{ncclComm_t, ncclDataType_t, ncclRedOp_t, ncclUniqueId},
 };
 
 use super::{Group, tcp::Tcp};
@@ -66,8 +66,7 @@ impl Nccl {
             // No other thread reads the environment yet.
             unsafe { std::env::set_var(MULTICAST, "0") };
         }
-        let mut id = result::get_uniqueid().map_err(failed)?;
-        id.internal = bytes.map(|byte| byte as std::ffi::c_char);
+        let id = ncclUniqueId { internal: bytes.map(|byte| byte as std::ffi::c_char) };
         let mut comm = std::ptr::null_mut();
         unsafe { result::comm_init_rank(&mut comm, tcp.world() as i32, id, tcp.rank() as i32).map_err(failed)? };
         let event = || event::create(CUevent_flags::CU_EVENT_DISABLE_TIMING);
