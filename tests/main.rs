@@ -1,7 +1,9 @@
 //! The project as its users run it: the recipes on real data, foreign readers, bad input, crashes.
 
+mod accuracy;
 mod bad_input;
 mod build_corpus;
+mod citations;
 mod crash;
 mod inspect;
 mod layering;

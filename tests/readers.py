@@ -16,7 +16,7 @@ from datasets import load_dataset
 
 corpus = pathlib.Path(sys.argv[1])
 index = json.loads((corpus / "index.json").read_text())
-for table in ["documents", "articles", "instructions", "dropped"]:
+for table in ["documents", "articles", "citations", "instructions", "dropped"]:
     expected = sum(f["rows"] for f in index["files"] if f["table"] == table)
     files = f"{corpus}/{table}/**/*.parquet"
 
@@ -30,8 +30,9 @@ for table in ["documents", "articles", "instructions", "dropped"]:
         assert len(pandas.read_parquet(corpus / some[0])) == index["files"][[f["path"] for f in index["files"]].index(some[0])]["rows"]
         metadata = pyarrow.parquet.read_metadata(corpus / some[0])
         assert metadata.metadata[b"schema_version"] == str(index["schema_version"]).encode()
-        assert metadata.metadata[b"comment:id"], "columns are explained"
-        assert all(f.metadata[b"comment"] for f in pyarrow.parquet.read_schema(corpus / some[0]))
+        columns = pyarrow.parquet.read_schema(corpus / some[0])
+        assert all(metadata.metadata[f"comment:{f.name}".encode()] for f in columns), "columns are explained"
+        assert all(f.metadata[b"comment"] for f in columns)
 
 # A law by a date range, a row by its id, nested columns, the hive columns.
 count = duckdb.sql(f"""
@@ -61,7 +62,7 @@ bloom = duckdb.sql(f"SELECT bloom_filter_excludes FROM parquet_bloom_probe('{pat
 assert bloom and all(excluded for (excluded,) in bloom), "the bloom filter excludes an id that is not there"
 
 # The card makes load_dataset work without a word of code.
-for table in ["documents", "articles", "instructions", "dropped"]:
+for table in ["documents", "articles", "citations", "instructions", "dropped"]:
     loaded = load_dataset(str(corpus), table)
     expected = sum(f["rows"] for f in index["files"] if f["table"] == table)
     assert sum(split.num_rows for split in loaded.values()) == expected, table

@@ -116,6 +116,8 @@ pub struct Catalog {
     pub text_bytes: Vec<u32>,
     /// Bytes of the articles' texts.
     pub article_bytes: Vec<u32>,
+    /// Number of references to articles.
+    pub num_citations: Vec<u32>,
     /// Date in days since 1970.
     pub date: Vec<Option<i32>>,
     /// Hash of the law's name or the case number.
@@ -133,7 +135,9 @@ impl Catalog {
         let mut catalog = Self { files, ..Self::default() };
         if !catalog.is_empty() {
             let doing = "reading the catalog of documents";
-            let columns = ["num_chars", "text_bytes", "article_bytes", "date", "instrument_key", "id_key"].map(col);
+            let columns =
+                ["num_chars", "text_bytes", "article_bytes", "num_citations", "date", "instrument_key", "id_key"]
+                    .map(col);
             let is_statute = col("kind").eq(lit("statute")).alias("is_statute");
             let frame = catalog
                 .files
@@ -153,6 +157,7 @@ impl Catalog {
         self.num_chars = numbers("num_chars")?;
         self.text_bytes = numbers("text_bytes")?;
         self.article_bytes = numbers("article_bytes")?;
+        self.num_citations = numbers("num_citations")?;
         self.id_key = frame.column("id_key")?.u64()?.into_no_null_iter().collect();
         self.instrument = frame.column("instrument_key")?.u64()?.iter().collect();
         self.date = frame.column("date")?.cast(&DataType::Int32)?.i32()?.iter().collect();

@@ -137,3 +137,21 @@ named! {
         Signature = "signature",
     }
 }
+
+named! {
+    /// What the corpus says of a citation.
+    CitationVerdict {
+        /// The article, and the paragraph where one is named, are in the version in force.
+        Ok = "ok",
+        /// The version in force has no such article.
+        NoSuchArticle = "no_such_article",
+        /// The article has fewer paragraphs.
+        NoSuchParagraph = "no_such_paragraph",
+        /// The law was repealed before that day.
+        Repealed = "repealed",
+        /// The corpus does not have the law.
+        UnresolvedLaw = "unresolved_law",
+        /// The corpus has the law, but not the version of that day or no articles of it, or the document has no date.
+        UnresolvedVersion = "unresolved_version",
+    }
+}

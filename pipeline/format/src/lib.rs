@@ -13,7 +13,7 @@ pub mod legal;
 pub mod manifest;
 /// A verified, resumable stream of record batches from a finished corpus.
 pub mod reader;
-/// The columns of the four tables and the version of their schema.
+/// The columns of the five tables and the version of their schema.
 pub mod table;
 
 pub use error::Error;

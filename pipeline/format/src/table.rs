@@ -1,11 +1,11 @@
-//! Defines the four tables of a corpus: their columns, what each means, and how files are laid out.
+//! Defines the five tables of a corpus: their columns, what each means, and how files are laid out.
 
 use std::{collections::HashMap, sync::Arc};
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
-/// The version of everything in this file. A change of a column is a new version; a small corpus
-/// of every released version lies in `tests/compat/`.
+/// The version of everything in this file. A change of a column is a new version, a new table is not: a corpus
+/// built before it has no rows of it. A small corpus of every released version lies in `tests/compat/`.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// A table of the corpus; each is a folder of parquet files.
@@ -15,6 +15,8 @@ pub enum Table {
     Documents,
     /// A row per article of a statute.
     Articles,
+    /// A row per reference of a document to an article of a statute.
+    Citations,
     /// A row per instruction record.
     Instructions,
     /// A row per document that did not make it, with stage and reason.
@@ -35,13 +37,14 @@ pub struct Column {
 
 impl Table {
     /// Every table, in the order in which a build writes them.
-    pub const ALL: [Self; 4] = [Self::Documents, Self::Articles, Self::Instructions, Self::Dropped];
+    pub const ALL: [Self; 5] = [Self::Documents, Self::Articles, Self::Citations, Self::Instructions, Self::Dropped];
 
     /// The table's folder below the corpus.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Documents => "documents",
             Self::Articles => "articles",
+            Self::Citations => "citations",
             Self::Instructions => "instructions",
             Self::Dropped => "dropped",
         }
@@ -55,7 +58,7 @@ impl Table {
     /// The columns that are folders too (`kind=statute/split=train/`), outermost first.
     pub const fn partition_columns(self) -> &'static [&'static str] {
         match self {
-            Self::Documents | Self::Instructions => &["kind", "split"],
+            Self::Documents | Self::Citations | Self::Instructions => &["kind", "split"],
             Self::Articles => &["split"],
             Self::Dropped => &["reason"],
         }
@@ -64,7 +67,7 @@ impl Table {
     /// The columns by which the rows of a partition are sorted, nulls last.
     pub const fn sorted_by(self) -> &'static [&'static str] {
         match self {
-            Self::Documents => &["date"],
+            Self::Documents | Self::Citations => &["date"],
             Self::Articles => &["version_date"],
             Self::Instructions | Self::Dropped => &[],
         }
@@ -75,6 +78,7 @@ impl Table {
         match self {
             Self::Documents => &["id", "number"],
             Self::Articles => &["id", "document_id"],
+            Self::Citations => &["document_id", "cited_article_id"],
             Self::Instructions | Self::Dropped => &["id"],
         }
     }
@@ -83,6 +87,7 @@ impl Table {
     pub const fn text_columns(self) -> &'static [&'static str] {
         match self {
             Self::Documents | Self::Articles => &["text"],
+            Self::Citations => &[],
             Self::Instructions => &["instruction", "input", "output"],
             Self::Dropped => &["detail", "excerpt"],
         }
@@ -93,6 +98,7 @@ impl Table {
         match self {
             Self::Documents => documents(),
             Self::Articles => articles(),
+            Self::Citations => citations(),
             Self::Instructions => instructions(),
             Self::Dropped => dropped(),
         }
@@ -237,6 +243,33 @@ fn articles() -> Vec<Column> {
         optional("repealed", Date32, "When it was repealed, where it says so."),
         required("source", Utf8, "Name of the manifest the statute came through."),
         required("split", Utf8, "The split of the statute."),
+    ]
+}
+
+fn citations() -> Vec<Column> {
+    use DataType::{Date32, UInt16, UInt32, Utf8};
+    vec![
+        required("document_id", Utf8, "Id of the document that cites."),
+        required("kind", Utf8, "Kind of the document that cites."),
+        optional("date", Date32, "Date of the document that cites: the day on which the law must be in force."),
+        optional("section", Utf8, "Section of a court document that it stands in: facts, reasoning, legal_basis, ..."),
+        required("ordinal", UInt32, "Position among the document's citations, from 0."),
+        required("start", UInt32, "First character of the article's number in documents.text."),
+        required("end", UInt32, "Character after the last of the number."),
+        required("name", Utf8, "The law as the document writes it: 中华人民共和国刑法, 民诉法, 同法."),
+        required("law", Utf8, "Title of the law that is meant; of the corpus where it has the law."),
+        required("number", Utf8, "Number of the article in Arabic digits: 264, or 133-1."),
+        optional("paragraph", UInt16, "Number of the paragraph (款)."),
+        optional("item", UInt16, "Number of the item (项)."),
+        required(
+            "verdict",
+            Utf8,
+            "ok; no_such_article, no_such_paragraph: wrong in the version in force; repealed; unresolved_law: the corpus lacks the law; unresolved_version: it lacks the version of that day, or its articles.",
+        ),
+        optional("cited_document_id", Utf8, "Id of the version that was in force on that day."),
+        optional("cited_article_id", Utf8, "Id of the article in that version."),
+        required("source", Utf8, "Name of the manifest the citing document came through."),
+        required("split", Utf8, "The split of the citing document."),
     ]
 }
 

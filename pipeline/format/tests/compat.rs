@@ -38,7 +38,8 @@ fn every_released_version_is_read_whole() {
         for table in Table::ALL {
             let (rows, _) = read(&corpus, table, &Selection::default(), Position::default());
             assert_eq!(rows.num_rows() as u64, corpus.index().rows_of(table), "{table}");
-            assert!(rows.num_rows() > 0, "{table}");
+            // The corpus of version 1 was built before there were citations.
+            assert!(rows.num_rows() > 0 || (version, table) == (1, Table::Citations), "{table}");
             let names: Vec<&str> = rows.schema_ref().fields().iter().map(|f| f.name().as_str()).collect();
             let columns = table.columns();
             assert_eq!(names, columns.iter().map(|c| c.name).collect::<Vec<_>>());

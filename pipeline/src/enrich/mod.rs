@@ -1,9 +1,13 @@
-//! Read metadata out of text: dates, case numbers, courts, issuing bodies.
+//! Read metadata out of text: dates, case numbers, courts, issuing bodies, citations.
 
+/// Citations of articles (《民法典》第X条).
+pub mod citation;
 /// Courts, their level, the instance, and the type of a court document.
 pub mod court;
 /// Dates in Arabic and Chinese numerals.
 pub mod date;
+/// Names of laws, full and short.
+pub mod law_name;
 /// Case numbers (案号) and the numbers of statutes (文号).
 pub mod number;
 /// The type, issuing body and dates of a statute.

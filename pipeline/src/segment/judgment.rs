@@ -29,27 +29,39 @@ macro_rules! pattern {
 // The document type ends the title; a case number may follow it.
 pattern!(
     TITLE_END,
-    r"^[^。；]{0,120}?(?:判\s*决|裁\s*定|决\s*定|调\s*解|通\s*知|支\s*付\s*令)\s*书[^\S\n]*(?:\n?\s*[（(〔\[]\s*(?:19|20)\d{2}\s*[）)〕\]][^\n。；，：]{1,30}?号)?"
+    r"^[^。；]{0,120}?(?:判\s*决|裁\s*定|决\s*定|调\s*解|通\s*知|支\s*付\s*令)\s*书[^\S\n]*(?:\n?\s*[（(〔\[]\s*(?:19|20)\d{2}\s*[）)〕\]][^\n。；，：]{1,30}?号[：:]?)?"
 );
+// The court's own heading after the name that a site gave the case: …盗窃罪一审刑事判决书湖南省桃源县人民法院刑事判决书.
+pattern!(
+    OWN_HEADING,
+    r"^\s*(?:中华人民共和国)?[\p{Han}]{2,24}?法\s*院\s*[^。；，：:]{0,24}?(?:判\s*决|裁\s*定|决\s*定|调\s*解|通\s*知|支\s*付\s*令)\s*书[^\S\n]*(?:\n?\s*[（(〔\[]\s*(?:19|20)\d{2}\s*[）)〕\]][^\n。；，：]{1,30}?号[：:]?)?"
+);
+// The sentence that ends the account of how the case came to the court.
+pattern!(CLOSED, r"(?:审理|复核|审查|现)已?终结[。，,；;]?");
+pattern!(HEARD, r"(?:公开开庭[^。\n]{0,12}审理了?[^。\n]{0,16}|到庭参加[^。\n]{0,6}诉讼)。");
 pattern!(
     FACTS,
-    r"(?:审理终结|现已审理终结|本案现已|审查终结|复核终结)[。，]|(?:公诉机关|检察院)?指控|(?:经(?:本院|法院)?(?:审理|再审|审查|复核)查明)|(?:原告|申请再审人|再审申请人|上诉人|申诉人)[^。\n]{0,60}?(?:诉称|申请再审称|上诉称|申诉称|称[：:，])|提出申诉|申请再审[。，称]"
+    r"公诉机关指控|检察院(?:起诉书)?指控[：:，,]|(?:经(?:本院|法院)?(?:审理|再审|审查|复核)(?:查明|确认))|(?:原告|申请再审人|再审申请人|上诉人|申诉人)[^。\n]{0,60}?(?:诉称|申请再审称|上诉称|申诉称|称[：:，,])|提出申诉|申请再审[。，称]|执行过程中|本院在(?:执行|审理)[^。\n]{0,160}?(?:一案|纠纷)"
 );
 pattern!(REASONING, r"(?:本院|合议庭|本庭)(?:经[^。，]{0,12})?(?:认为|审查认为|复核认为)");
-pattern!(LEGAL_BASIS, r"(?:依照|依据|根据|按照)[^。\n]{0,12}《");
+pattern!(LEGAL_BASIS, r"(?:(?:据此|综上(?:所述)?|因此|为此|故)[，,]?\s*)?(?:依照|依据|根据|按照)[^。\n]{0,12}《");
 pattern!(RULED, r"(?:判决|裁定|决定|通知|达成[^。]{0,10}协议|调解)如下[：:]?|如下(?:判决|裁定|决定)[：:]?");
 pattern!(
     TAIL,
-    r"(?:如不服本(?:判决|裁定|决定)|本(?:判决|裁定|决定|调解书|通知)(?:为终审|自|送达|一经|经)|案件受理费|[一二]审案件受理费)"
+    r"(?:如不服从?本(?:判决|裁定|决定)|如果?[^。，；\n]{0,12}?(?:未|不)按照?本?(?:判决|裁定|调解)|本(?:判决|裁定|决定|调解书|通知)(?:为终审|自|送达|立即|一经|经)|案件受理费|[一二]审案件受理费)"
 );
 pattern!(
     SIGNATURE,
-    r"(?:代理)?审\s*判\s*(?:长|员)[^。；，]{0,24}(?:\n|$|审判|代理|人民|书记|[一二]\S{3}年)|二[〇○ＯO0零]\S{2}年\S{1,3}月\S{1,3}日\s*(?:\n|书记员|法官助理|$)"
+    r"(?:(?:代理)?审\s*判|执\s*行)\s*(?:长|员)[^。；，]{0,24}(?:\n|$|审判|执行|代理|人民|书记|[一二]\S{3}年)|二[〇○ＯO0零]\S{2}年\S{1,3}月\S{1,3}日\s*(?:\n|书记员|法官助理|$)"
 );
 
-/// The length in bytes of the title at the start of a court document, where one can be told.
-pub fn title_len(text: &str) -> Option<usize> {
-    TITLE_END.find(text).map(|m| m.end())
+/// The bytes of the court's own heading at the start of a court document, where one can be told; the title ends with it.
+pub fn heading(text: &str) -> Option<std::ops::Range<usize>> {
+    let end = TITLE_END.find(text)?.end();
+    match OWN_HEADING.find(&text[end..]) {
+        Some(own) => Some(end..end + own.end()),
+        None => Some(0..end),
+    }
 }
 
 /// The sections of a court document, in order, without gaps.
@@ -80,16 +92,19 @@ fn count(text: &str) -> u32 {
 /// Where each section begins, in bytes, ascending. Every phrase is looked for after the one before it.
 fn starts(text: &str) -> Vec<(usize, Section)> {
     let find = |pattern: &Regex, from: usize| pattern.find_at(text, from).map(|m| m.start());
-    let title_end = title_len(text).unwrap_or(0);
+    let title_end = heading(text).map_or(0, |heading| heading.end);
     let mut starts = vec![(0, Section::Title), (title_end, Section::Header)];
     let mut from = title_end;
     let reasoning = find(&REASONING, from);
-    if let Some(facts) = find(&FACTS, from).filter(|facts| reasoning.is_none_or(|r| *facts < r)) {
+    let before_reasoning = |at: &usize| reasoning.is_none_or(|reasoning| *at < reasoning);
+    let end = |pattern: &Regex| pattern.find_at(text, from).map(|m| m.end()).filter(before_reasoning);
+    let phrase = || {
         // The section begins with the sentence that holds the phrase.
-        let sentence = text[from..facts].rfind(['。', '\n']).map_or(facts, |n| from + n);
-        let sentence =
-            sentence + text[sentence..].chars().next().filter(|c| "。\n".contains(*c)).map_or(0, char::len_utf8);
-        starts.push((sentence, Section::Facts));
+        let facts = find(&FACTS, from).filter(before_reasoning)?;
+        Some(text[from..facts].rfind(['。', '\n']).map_or(from, |n| ceil_boundary(text, from + n + 1)))
+    };
+    if let Some(facts) = end(&CLOSED).or_else(|| end(&HEARD)).or_else(phrase) {
+        starts.push((facts, Section::Facts));
         from = facts;
     }
     if let Some(reasoning) = reasoning {
@@ -122,6 +137,13 @@ fn starts(text: &str) -> Vec<(usize, Section)> {
 fn floor_boundary(text: &str, mut at: usize) -> usize {
     while !text.is_char_boundary(at) {
         at -= 1;
+    }
+    at
+}
+
+fn ceil_boundary(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at += 1;
     }
     at
 }
@@ -161,6 +183,18 @@ mod tests {
         let found = cut(text);
         assert_eq!(found[0], ("title", "上海市奉贤区人民法院 刑事判决书 （2017）沪0120刑初684号".to_owned()));
         assert_eq!(found.iter().map(|(n, _)| *n).collect::<Vec<_>>().len(), 8);
+    }
+
+    #[test]
+    fn the_courts_own_heading_ends_the_title_and_the_hearing_ends_the_header() {
+        let text = "张某盗窃罪一审刑事判决书湖南省桃源县人民法院刑事判决书（2017）湘0725刑初1号公诉机关桃源县人民检察院。\
+                    桃源县人民检察院以起诉书指控被告人张某犯盗窃罪，向本院提起公诉。现已审理终结。公诉机关指控，张某盗窃。\
+                    本院认为，张某有罪。据此，依照《中华人民共和国刑法》第二百六十四条，判决如下：有期徒刑一年。\
+                    如果未按本判决指定的期间缴纳，强制缴纳。执行员李某";
+        assert_eq!(&text[heading(text).expect("a heading")], "湖南省桃源县人民法院刑事判决书（2017）湘0725刑初1号");
+        let first = |n: usize| cut(text)[n].1.chars().take(6).collect::<String>();
+        assert_eq!([1, 2, 3, 4].map(first), ["公诉机关桃源", "公诉机关指控", "本院认为，张", "据此，依照《"]);
+        assert_eq!([5, 6, 7].map(first), ["有期徒刑一年", "如果未按本判", "执行员李某"]);
     }
 
     #[test]

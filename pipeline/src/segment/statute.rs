@@ -6,7 +6,7 @@
 
 use super::{
     heading::{self, Heading, Level},
-    numeral::ArticleNumber,
+    numeral::{self, ArticleNumber},
 };
 use crate::clean::{Rule, RuleCounts, layout, markup::Page};
 
@@ -38,6 +38,18 @@ pub struct Article {
     pub label: String,
     /// Its text without the label, paragraphs separated by a line feed.
     pub text: String,
+}
+
+impl Article {
+    /// Number of its paragraphs (款); the lines of items and sub-items are part of the paragraph before them.
+    pub fn num_paragraphs(&self) -> usize {
+        let is_item = |line: &str| {
+            let number = line.trim_start_matches(['（', '(']);
+            let rest = number.trim_start_matches(numeral::is_numeral);
+            rest.len() < number.len() && (rest.starts_with(['）', ')']) || rest.starts_with(['.', '．', '、']))
+        };
+        self.text.lines().filter(|line| !is_item(line)).count()
+    }
 }
 
 /// Characters beyond which a line is no heading.

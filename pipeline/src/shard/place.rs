@@ -43,6 +43,9 @@ impl Shard {
     }
 }
 
+/// About the bytes of text in a row of citations.
+const CITATION_BYTES: u32 = 200;
+
 /// Where a row goes: index of the shard, and rank in it.
 pub type Place = Option<(u32, u32)>;
 
@@ -55,6 +58,8 @@ pub struct Places {
     pub documents: Vec<Place>,
     /// A place a document for all its articles.
     pub articles: Vec<Place>,
+    /// A place a document for all its citations.
+    pub citations: Vec<Place>,
     /// A place a document for records derived from its articles, for each derived kind.
     pub derived: [Vec<Place>; 2],
 }
@@ -98,11 +103,17 @@ pub fn documents(
         }
         placed
     };
-    let mut documents = vec![None; catalog.len() as usize];
-    for kind in [Kind::Statute, Kind::Judgment] {
-        let placed = place(Table::Documents, Some(kind.as_str()), &catalog.text_bytes, &|row| kind_of(row) == kind);
-        documents.iter_mut().zip(placed).filter(|(_, new)| new.is_some()).for_each(|(old, new)| *old = new);
-    }
+    let mut by_kind = |table, bytes: &[u32], wanted: &dyn Fn(u32) -> bool| {
+        let mut all = vec![None; catalog.len() as usize];
+        for kind in [Kind::Statute, Kind::Judgment] {
+            let placed = place(table, Some(kind.as_str()), bytes, &|row| kind_of(row) == kind && wanted(row));
+            all.iter_mut().zip(placed).filter(|(_, new)| new.is_some()).for_each(|(old, new)| *old = new);
+        }
+        all
+    };
+    let documents = by_kind(Table::Documents, &catalog.text_bytes, &|_| true);
+    let citation_bytes: Vec<u32> = catalog.num_citations.iter().map(|n| n * CITATION_BYTES).collect();
+    let citations = by_kind(Table::Citations, &citation_bytes, &|row| catalog.num_citations[row as usize] > 0);
     let has_articles = |row: u32| catalog.article_bytes[row as usize] > 0;
     let articles = place(Table::Articles, None, &catalog.article_bytes, &has_articles);
     let derived = derived_kinds.map(|kind| {
@@ -110,6 +121,7 @@ pub fn documents(
     });
     places.documents = documents;
     places.articles = articles;
+    places.citations = citations;
     places.derived = derived;
     places
 }

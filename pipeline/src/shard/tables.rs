@@ -1,4 +1,4 @@
-//! Defines how the units' rows become the four tables: routed to their shards unit by unit, then
+//! Defines how the units' rows become the five tables: routed to their shards unit by unit, then
 //! written shard by shard.
 
 use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc};
@@ -8,11 +8,12 @@ use arrow::{
     datatypes::{Float32Type, UInt32Type},
 };
 use corpus_format::{ShardFile, Table, legal::Kind, legal::Split};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::{
+    laws::Laws,
     place::{self, Places, Shard},
     sort::Sorter,
     write::{self, BuildStamp},
@@ -73,7 +74,7 @@ pub fn write_all(plan: &Plan<'_>, dir: &Path, stamp: &BuildStamp, progress: &Pro
     let file_bytes = plan.config.shards.file_bytes;
     let mut places = place::documents(plan.catalog, plan.decisions, instruct::KINDS, file_bytes);
     let record_places = place::records(plan.record_decisions, "consultation", file_bytes, &mut places.shards);
-    let router = Router { plan, places: &places, record_places, ids: Ids::read(plan)? };
+    let router = Router { plan, places: &places, record_places, ids: Ids::read(plan)?, laws: Laws::read(plan)? };
     let mut sorter = Sorter::new(plan.config.limits.memory_bytes, dir);
     let mut ledger = Ledger { first: places.shards.len(), parts: BTreeMap::new(), rows: FxHashMap::default() };
     let documents: Vec<_> = plan.catalog.files.ranges().cloned().collect();
@@ -202,6 +203,7 @@ struct Router<'a> {
     places: &'a Places,
     record_places: Vec<place::Place>,
     ids: Ids,
+    laws: Laws,
 }
 
 impl Router<'_> {
@@ -209,21 +211,24 @@ impl Router<'_> {
         let mut output = UnitOutput::default();
         let store = self.plan.store;
         let mut row = documents.start;
-        for batch in batches(&store.path(key, WorkTable::Documents))? {
+        for batch in batches(&store.path(key, WorkTable::Documents), None)? {
             let rows = row..row + small(batch.num_rows());
             row = rows.end;
             self.documents(&batch, rows, &mut output)?;
         }
-        for batch in batches(&store.path(key, WorkTable::Articles))? {
+        for batch in batches(&store.path(key, WorkTable::Articles), None)? {
             self.articles(&batch, documents.start, &mut output)?;
         }
+        for batch in batches(&store.path(key, WorkTable::Citations), None)? {
+            self.citations(&batch, documents.start, &mut output)?;
+        }
         let mut row = records.start;
-        for batch in batches(&store.path(key, WorkTable::Instructions))? {
+        for batch in batches(&store.path(key, WorkTable::Instructions), None)? {
             let rows = row..row + small(batch.num_rows());
             row = rows.end;
             self.records(&batch, rows, &mut output)?;
         }
-        output.dropped.extend(batches(&store.path(key, WorkTable::Dropped))?);
+        output.dropped.extend(batches(&store.path(key, WorkTable::Dropped), None)?);
         Ok(output)
     }
 
@@ -256,6 +261,21 @@ impl Router<'_> {
         let splits = StringArray::from_iter_values((0..batch.num_rows()).map(|i| split_of(i).as_str()));
         let rows = conform(batch, Table::Articles, &[("split", Arc::new(splits))])?;
         output.routed.push(Routed { rows, targets });
+        Ok(())
+    }
+
+    fn citations(&self, batch: &RecordBatch, first_document: u32, output: &mut UnitOutput) -> Result<()> {
+        let column = |name| batch.column_by_name(name).map(|c| c.as_primitive::<UInt32Type>().clone());
+        let (Some(document), Some(ordinal)) = (column("document_row"), column("ordinal")) else {
+            return Err(Error::Defect("citations lack a column".into()));
+        };
+        let document_of = |i: usize| first_document + document.value(i);
+        let split = |i: usize| place::split_of(self.plan.decisions, document_of(i)).as_str();
+        let mut added = self.laws.resolve(batch, document_of)?;
+        added.push(("split", Arc::new(StringArray::from_iter_values((0..batch.num_rows()).map(split)))));
+        let places = &self.places.citations;
+        let targets = (0..batch.num_rows()).map(|i| target(places[document_of(i) as usize], ordinal.value(i)));
+        output.routed.push(Routed { targets: targets.collect(), rows: conform(batch, Table::Citations, &added)? });
         Ok(())
     }
 
@@ -354,10 +374,16 @@ fn conform(batch: &RecordBatch, table: Table, added: &[(&str, ArrayRef)]) -> Res
     RecordBatch::try_new(schema, columns).map_err(arrow_error("assembling a shard's rows"))
 }
 
-fn batches(path: &Path) -> Result<Vec<RecordBatch>> {
+/// The rows of a file between the stages; of `columns` only, where they are named.
+pub(super) fn batches(path: &Path, columns: Option<&[&str]>) -> Result<Vec<RecordBatch>> {
     let file = fs_err::File::open(path)?.into_parts().0;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error(path))?;
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let reader = builder.with_batch_size(rows.clamp(1, 8192)).build().map_err(parquet_error(path))?;
+    let mask = match columns {
+        Some(columns) => ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
+        None => ProjectionMask::all(),
+    };
+    let builder = builder.with_projection(mask).with_batch_size(rows.clamp(1, 8192));
+    let reader = builder.build().map_err(parquet_error(path))?;
     reader.collect::<std::result::Result<Vec<_>, _>>().map_err(arrow_error("reading cleaned rows"))
 }

@@ -11,13 +11,13 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{
     plan::Unit,
-    rows::{Articles, DocumentRow, Documents, Dropped, DroppedRow, Instructions, Origin},
+    rows::{Articles, Citations, DocumentRow, Documents, Dropped, DroppedRow, Instructions, Origin},
     store::{Finished, UnitWriter},
 };
 use crate::{
     clean::{Rule, RuleCounts, html, layout, markup, unicode},
     config::Limits,
-    enrich::{court, date, number, statute as enrich_statute},
+    enrich::{citation, court, date, law_name, number, statute as enrich_statute},
     error::Result,
     outcome::{Reason, Rejection},
     segment::{judgment, statute},
@@ -82,6 +82,7 @@ struct Rows<'a> {
     writer: UnitWriter,
     documents: Documents,
     articles: Articles,
+    citations: Citations,
     instructions: Instructions,
     dropped: Dropped,
     document_rows: u32,
@@ -99,6 +100,7 @@ impl<'a> Rows<'a> {
             writer,
             documents: Documents::default(),
             articles: Articles::default(),
+            citations: Citations::default(),
             instructions: Instructions::default(),
             dropped: Dropped::default(),
             document_rows: 0,
@@ -143,13 +145,14 @@ impl<'a> Rows<'a> {
                     Ok(row) => {
                         self.documents.push(&row, &origin, xxh3_64(id.as_bytes()));
                         self.articles.push(&row, origin.source, self.document_rows);
+                        self.citations.push(&row, origin.source, self.document_rows);
                         self.document_rows += 1;
                     }
                     Err(rejection) => self.drop(&id, &origin, &rejection),
                 }
             }
         }
-        let bytes = self.documents.bytes() + self.articles.bytes() + self.instructions.bytes();
+        let bytes = self.documents.bytes() + self.articles.bytes() + self.citations.bytes() + self.instructions.bytes();
         if bytes > BATCH_BYTES {
             self.error = self.flush().err();
         }
@@ -171,12 +174,13 @@ impl<'a> Rows<'a> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.writer.write(
-            &self.documents.finish()?,
-            &self.articles.finish()?,
-            &self.instructions.finish()?,
-            &self.dropped.finish()?,
-        )
+        self.writer.write(&[
+            self.documents.finish()?,
+            self.articles.finish()?,
+            self.citations.finish()?,
+            self.instructions.finish()?,
+            self.dropped.finish()?,
+        ])
     }
 
     fn finish(mut self) -> Result<Finished> {
@@ -224,6 +228,9 @@ pub fn document(
         return Err(Rejection::new(Reason::NoBody, "no text after cleaning"));
     }
     row.id = id.to_owned();
+    // 本法 in a decision that amends a law is the law.
+    let own = Some(row.statute.law.as_str()).filter(|law| !law.is_empty() && !law.ends_with("决定"));
+    row.citations = citation::citations(&row.text, own);
     row.signals = signals::measure(&row.text, scratch);
     if row.kind == Kind::Statute.as_str() {
         // Two instruments are never one, even where their texts are equal.
@@ -279,19 +286,12 @@ fn statute_row(
         date: facts.version.map(date::days),
         issuer: facts.issuer.clone(),
         number: facts.number.clone(),
-        instrument_key: Some(instrument_key(&facts.law)),
+        instrument_key: Some(law_name::key(&facts.law)),
         statute: facts,
         articles: statute.articles,
         text: statute.text,
         ..DocumentRow::default()
     })
-}
-
-/// One instrument under the spellings of its name: 中华人民共和国刑法 and 刑法, with any punctuation.
-fn instrument_key(name: &str) -> u64 {
-    let name = name.trim_start_matches("中华人民共和国");
-    let bare: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
-    xxh3_64(bare.as_bytes())
 }
 
 /// # Errors
@@ -314,7 +314,7 @@ fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Re
     }
     text.truncate(text.trim_end().len());
     let opening: String = text.chars().take(400).collect();
-    let heading = &text[..judgment::title_len(&text).unwrap_or(0)];
+    let heading = judgment::heading(&text).map_or("", |range| &text[range]);
     let number = number::case_number(&opening);
     let court = court::court(&opening);
     let own_title = raw.title.map(|title| unicode::fold(&title, rules).trim().to_owned());
@@ -335,7 +335,7 @@ fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Re
         document_type: document_type.as_str(),
         date: judgment_date(&text, &sections).or_else(|| date::first(raw.published.as_deref()?)).map(date::days),
         instance: court::instance(number.as_deref(), &title).map(|i| i.as_str()),
-        instrument_key: number.as_deref().map(instrument_key),
+        instrument_key: number.as_deref().map(law_name::key),
         court_level: court.as_deref().map(|name| court::level(name).as_str()),
         issuer: court,
         number,

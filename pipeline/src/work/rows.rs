@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, Date32Builder, Float32Builder, ListBuilder, RecordBatch, StringBuilder, StructArray, StructBuilder,
-        UInt16Builder, UInt32Builder, UInt64Builder,
+        ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, ListBuilder, RecordBatch, StringBuilder, StructArray,
+        StructBuilder, UInt16Builder, UInt32Builder, UInt64Builder,
     },
     buffer::NullBuffer,
     datatypes::{DataType, Field, Schema, SchemaRef},
@@ -16,7 +16,7 @@ use corpus_format::{
 };
 
 use crate::{
-    enrich::statute::StatuteFacts,
+    enrich::{citation::Citation, law_name, statute::StatuteFacts},
     error::{Result, arrow as arrow_error},
     segment::{judgment::Span, statute::Article},
     signals::Signals,
@@ -52,6 +52,8 @@ pub struct DocumentRow {
     pub sections: Vec<Span>,
     /// Articles of a statute.
     pub articles: Vec<Article>,
+    /// References to articles of statutes.
+    pub citations: Vec<Citation>,
     /// What was measured.
     pub signals: Signals,
     /// The text.
@@ -128,6 +130,7 @@ columns! {
         metadata: MetadataBuilder,
         text_bytes: UInt32Builder,
         article_bytes: UInt32Builder,
+        num_citations: UInt32Builder,
         id_key: UInt64Builder,
         content_key: UInt64Builder,
         instrument_key: UInt64Builder,
@@ -159,6 +162,30 @@ columns! {
         repealed: Date32Builder,
         source: StringBuilder,
         document_row: UInt32Builder,
+        num_paragraphs: UInt16Builder,
+    }
+}
+
+columns! {
+    /// Rows of `citations` as the text says them, without split and what they resolve to, and with keys.
+    Citations {
+        document_id: StringBuilder,
+        kind: StringBuilder,
+        date: Date32Builder,
+        section: StringBuilder,
+        ordinal: UInt32Builder,
+        start: UInt32Builder,
+        end: UInt32Builder,
+        name: StringBuilder,
+        law: StringBuilder,
+        number: StringBuilder,
+        paragraph: UInt16Builder,
+        item: UInt16Builder,
+        source: StringBuilder,
+        document_row: UInt32Builder,
+        base: UInt16Builder,
+        inserted: UInt16Builder,
+        is_own: BooleanBuilder,
     }
 }
 
@@ -219,6 +246,7 @@ impl Documents {
         let keys = vec![
             key("text_bytes", DataType::UInt32),
             key("article_bytes", DataType::UInt32),
+            key("num_citations", DataType::UInt32),
             key("id_key", DataType::UInt64),
             key("content_key", DataType::UInt64),
             key("instrument_key", DataType::UInt64),
@@ -257,6 +285,7 @@ impl Documents {
         self.metadata.push(row);
         self.text_bytes.append_value(small(row.text.len()));
         self.article_bytes.append_value(small(row.articles.iter().map(|a| a.text.len()).sum()));
+        self.num_citations.append_value(small(row.citations.len()));
         self.id_key.append_value(id_key);
         self.content_key.append_value(s.content_key);
         self.instrument_key.append_option(row.instrument_key);
@@ -268,7 +297,8 @@ impl Documents {
 impl Articles {
     /// The columns between the stages.
     pub fn schema() -> SchemaRef {
-        schema_with(Table::Articles, &["split"], vec![key("document_row", DataType::UInt32)])
+        let keys = vec![key("document_row", DataType::UInt32), key("num_paragraphs", DataType::UInt16)];
+        schema_with(Table::Articles, &["split"], keys)
     }
 
     /// Add the articles of a document.
@@ -303,6 +333,49 @@ impl Articles {
             self.repealed.append_option(row.statute.repealed.map(days));
             self.source.append_value(source);
             self.document_row.append_value(document_row);
+            self.num_paragraphs.append_value(u16::try_from(article.num_paragraphs()).unwrap_or(u16::MAX));
+        }
+    }
+}
+
+impl Citations {
+    /// The columns between the stages.
+    pub fn schema() -> SchemaRef {
+        let keys = vec![
+            key("document_row", DataType::UInt32),
+            key("base", DataType::UInt16),
+            key("inserted", DataType::UInt16),
+            key("is_own", DataType::Boolean),
+        ];
+        let resolved = ["verdict", "cited_document_id", "cited_article_id", "split"];
+        schema_with(Table::Citations, &resolved, keys)
+    }
+
+    /// Add the citations of a document.
+    pub fn push(&mut self, row: &DocumentRow, source: &str, document_row: u32) {
+        let own = law_name::key(&row.statute.law);
+        for (ordinal, citation) in row.citations.iter().enumerate() {
+            let section = row.sections.iter().find(|span| citation.start < span.end);
+            let is_own = law_name::key(&citation.title) == own;
+            self.rows += 1;
+            self.bytes += row.id.len() + citation.name.len() + citation.title.len();
+            self.document_id.append_value(&row.id);
+            self.kind.append_value(row.kind);
+            self.date.append_option(row.date);
+            self.section.append_option(section.map(|span| span.section.as_str()));
+            self.ordinal.append_value(small(ordinal));
+            self.start.append_value(citation.start);
+            self.end.append_value(citation.end);
+            self.name.append_value(&citation.name);
+            self.law.append_value(&citation.title);
+            self.number.append_value(citation.article.to_string());
+            self.paragraph.append_option(citation.paragraph);
+            self.item.append_option(citation.item);
+            self.source.append_value(source);
+            self.document_row.append_value(document_row);
+            self.base.append_value(citation.article.base);
+            self.inserted.append_option(citation.article.inserted);
+            self.is_own.append_value(is_own);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Defines the folder of finished units: four parquet files and, written last, a note that they are complete.
+//! Defines the folder of finished units: five parquet files and, written last, a note that they are complete.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use parquet::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Articles, Documents, Dropped, Instructions};
+use super::rows::{Articles, Citations, Documents, Dropped, Instructions};
 use crate::{
     clean::RuleCounts,
     error::{Error, Result, parquet as parquet_error},
@@ -23,6 +23,8 @@ pub enum WorkTable {
     Documents,
     /// Articles of statutes.
     Articles,
+    /// References to articles.
+    Citations,
     /// Instruction records.
     Instructions,
     /// What was dropped so far.
@@ -30,12 +32,15 @@ pub enum WorkTable {
 }
 
 impl WorkTable {
-    const ALL: [Self; 4] = [Self::Documents, Self::Articles, Self::Instructions, Self::Dropped];
+    const COUNT: usize = 5;
+    const ALL: [Self; Self::COUNT] =
+        [Self::Documents, Self::Articles, Self::Citations, Self::Instructions, Self::Dropped];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Documents => "documents",
             Self::Articles => "articles",
+            Self::Citations => "citations",
             Self::Instructions => "instructions",
             Self::Dropped => "dropped",
         }
@@ -48,9 +53,9 @@ pub struct Finished {
     /// Records read.
     pub inputs: u64,
     /// Rows of each table, in the order of [`WorkTable`].
-    pub rows: [u64; 4],
+    pub rows: [u64; WorkTable::COUNT],
     /// Size of each table's file; a file of another size was torn by a crash of the machine.
-    pub bytes: [u64; 4],
+    pub bytes: [u64; WorkTable::COUNT],
     /// How often each cleaning rule changed something.
     pub rules: Vec<(String, u64)>,
 }
@@ -111,7 +116,8 @@ impl Store {
     /// # Errors
     /// The files cannot be made.
     pub fn writer(&self, key: &str) -> Result<UnitWriter> {
-        let schemas = [Documents::schema(), Articles::schema(), Instructions::schema(), Dropped::schema()];
+        let schemas =
+            [Documents::schema(), Articles::schema(), Citations::schema(), Instructions::schema(), Dropped::schema()];
         let mut writers = Vec::with_capacity(schemas.len());
         for (table, schema) in WorkTable::ALL.into_iter().zip(schemas) {
             // What is read back once, soon, wants speed; only keys that repeat get a dictionary.
@@ -125,7 +131,7 @@ impl Store {
             let writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(parquet_error(&path))?;
             writers.push((path, writer));
         }
-        Ok(UnitWriter { note: self.note(key), writers, rows: [0; 4] })
+        Ok(UnitWriter { note: self.note(key), writers, rows: [0; WorkTable::COUNT] })
     }
 
     /// Remove every file that belongs to none of `keys`.
@@ -155,22 +161,15 @@ fn short(key: &str) -> &str {
 pub struct UnitWriter {
     note: PathBuf,
     writers: Vec<(PathBuf, ArrowWriter<fs_err::File>)>,
-    rows: [u64; 4],
+    rows: [u64; WorkTable::COUNT],
 }
 
 impl UnitWriter {
-    /// Write rows of each table.
+    /// Write rows of each table, in the order of [`WorkTable`].
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(
-        &mut self,
-        documents: &RecordBatch,
-        articles: &RecordBatch,
-        instructions: &RecordBatch,
-        dropped: &RecordBatch,
-    ) -> Result<()> {
-        let batches = [documents, articles, instructions, dropped];
+    pub fn write(&mut self, batches: &[RecordBatch; WorkTable::COUNT]) -> Result<()> {
         for (((path, writer), batch), rows) in self.writers.iter_mut().zip(batches).zip(&mut self.rows) {
             if batch.num_rows() > 0 {
                 writer.write(batch).map_err(parquet_error(path))?;
@@ -186,7 +185,7 @@ impl UnitWriter {
     /// # Errors
     /// A file cannot be written.
     pub fn finish(self, inputs: u64, rules: &RuleCounts) -> Result<Finished> {
-        let mut bytes = [0; 4];
+        let mut bytes = [0; WorkTable::COUNT];
         for ((path, writer), bytes) in self.writers.into_iter().zip(&mut bytes) {
             writer.close().map_err(parquet_error(&path))?;
             *bytes = fs_err::metadata(&path)?.len();
