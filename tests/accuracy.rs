@@ -130,7 +130,7 @@ fn sections_begin_where_a_reader_says() {
         let length = row[1].chars().filter(|c| !c.is_whitespace()).count();
         found.insert(row[0].clone(), (i64::try_from(length).expect("a length"), starts(&row[1], &row[2])));
     }
-    let groups = [
+    let mended_on = [
         ("judge-criminal", 0.95),
         ("spc-judgments", 0.97),
         ("spc_txt", 0.97),
@@ -138,8 +138,11 @@ fn sections_begin_where_a_reader_says() {
         ("judge_criminal", 0.95),
         ("lecardv2", 0.9),
     ];
+    // Labelled after the rules were written. The dump's short rulings are below the goal of 0.95; it must not get worse.
+    let blind = [("spc_txt", 0.97), ("judge_criminal", 0.95), ("crawler_dump", 0.89)];
     let mut wrong = Vec::new();
-    for (source, least, labels) in labels("sections.jsonl", &groups) {
+    let blind = labels("sections_blind.jsonl", &blind);
+    for (source, least, labels) in labels("sections.jsonl", &mended_on).into_iter().chain(blind) {
         let (mut right, mut labelled, mut given) = (0, 0, 0);
         for label in &labels {
             let Some((length, starts)) = of_label(label, &found) else { continue };
@@ -163,4 +166,34 @@ fn sections_begin_where_a_reader_says() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// How many identity-card numbers a text has: 18 characters that stand alone and fulfil GB 11643-1999.
+fn identity_cards(text: &str) -> usize {
+    let runs = text.split(|c: char| !c.is_ascii_digit() && !matches!(c, 'X' | 'x')).filter(|run| run.len() == 18);
+    let is_card = |run: &&str| {
+        let mut sum = 0;
+        // A digit's weight is two to the power of its place from the right, modulo eleven; X is ten.
+        for (place, c) in run.chars().rev().enumerate() {
+            let value = match c {
+                'X' | 'x' if place == 0 => 10,
+                _ => c.to_digit(10).unwrap_or(11),
+            };
+            sum += value * 2_u32.pow(u32::try_from(place).unwrap_or(0)) % 11;
+        }
+        sum % 11 == 1 && matches!(&run[6..8], "19" | "20")
+    };
+    runs.filter(is_card).count()
+}
+
+#[test]
+fn no_identity_card_of_the_raw_documents_is_in_the_corpus() {
+    let Some(shared) = support::shared_data("judgments") else { return };
+    let raw: usize = ["judge_criminal/judge_a.jsonl", "lecardv2/test_query.jsonl", "crawler_dump/wenshu_dump_a.txt"]
+        .iter()
+        .map(|file| identity_cards(&fs_err::read_to_string(shared.join(file)).expect("read")))
+        .sum();
+    let left: usize = rows(&corpus(), Table::Documents, &["text"]).iter().map(|row| identity_cards(&row[0])).sum();
+    eprintln!("{raw} identity-card numbers, {left} left");
+    assert!(raw >= 5 && left == 0, "{raw} in the files, {left} in the corpus");
 }

@@ -6,6 +6,8 @@ pub mod html;
 pub mod layout;
 /// Markdown and HTML remnants.
 pub mod markup;
+/// Numbers and dates that are a person's.
+pub mod privacy;
 /// Characters: composition, width, spaces, invisible and lost characters.
 pub mod unicode;
 
@@ -66,6 +68,18 @@ rules! {
     SpacedHeading = "spaced heading joined",
     /// Spaces at the edges of a line and runs of spaces inside it are removed.
     Spaces = "spaces trimmed",
+    /// An identity card's number, by its check digit or the words before it.
+    IdentityCard = "identity-card number masked",
+    /// A telephone number.
+    Phone = "telephone number masked",
+    /// A bank card's or account's number, by its check digit or the words before it.
+    Account = "bank account number masked",
+    /// An e-mail address.
+    Email = "e-mail address masked",
+    /// A car's number after its province and city.
+    Plate = "number plate masked",
+    /// Month and day of a birth date.
+    BirthDate = "birth date reduced to its year",
 }
 
 /// How often each rule changed something.

@@ -1,7 +1,7 @@
 //! Defines what happens to one unit: read, clean, segment, enrich, measure; every record ends up as
 //! a row of documents, of instructions, or of the dropped.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use corpus_format::{
     legal::{DocumentType, Kind, Section},
@@ -15,7 +15,7 @@ use super::{
     store::{Finished, UnitWriter},
 };
 use crate::{
-    clean::{Rule, RuleCounts, html, layout, markup, unicode},
+    clean::{Rule, RuleCounts, html, layout, markup, privacy, unicode},
     config::Limits,
     enrich::{citation, court, date, law_name, number, statute as enrich_statute},
     error::Result,
@@ -131,7 +131,13 @@ impl<'a> Rows<'a> {
         };
         match record.content {
             Content::Rejected(rejection) => self.drop(&id, &origin, &rejection),
-            Content::Instruction(record) => {
+            Content::Instruction(mut record) => {
+                let turns = record.history.iter_mut().flat_map(|(q, a)| [q, a]);
+                for part in [&mut record.instruction, &mut record.input, &mut record.output].into_iter().chain(turns) {
+                    if let Cow::Owned(masked) = privacy::mask(part, &mut self.rules) {
+                        *part = masked;
+                    }
+                }
                 let mut hasher = Xxh3::new();
                 let turns = record.history.iter().flat_map(|(q, a)| [q, a]);
                 for part in [&record.instruction, &record.input, &record.output].into_iter().chain(turns) {
@@ -313,11 +319,12 @@ fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Re
         }
     }
     text.truncate(text.trim_end().len());
+    let text = privacy::mask(&text, rules).into_owned();
     let opening: String = text.chars().take(400).collect();
     let heading = judgment::heading(&text).map_or("", |range| &text[range]);
     let number = number::case_number(&opening);
     let court = court::court(&opening);
-    let own_title = raw.title.map(|title| unicode::fold(&title, rules).trim().to_owned());
+    let own_title = raw.title.map(|title| privacy::mask(unicode::fold(&title, rules).trim(), rules).into_owned());
     let title = own_title.unwrap_or_else(|| composed_title(heading, court.as_deref(), number.as_deref()));
     let document_type = match court::document_type(heading) {
         DocumentType::OtherCourtDocument => court::document_type(&title),
