@@ -1,5 +1,8 @@
 //! Raw court documents and statutes → parquet shards. The modules stand in the order of the flow.
 
+#[macro_use]
+mod pattern;
+
 /// What a build depends on.
 pub mod config;
 /// The whole pipeline as one list of stages.

@@ -4,9 +4,9 @@
 //! Masks are written as courts write theirs, ×××. A number is masked where its own check digit or the words before it say
 //! what it is, so that amounts and case numbers stay.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
-use regex::{Captures, Regex};
+use regex::Captures;
 
 use super::{Rule, RuleCounts};
 
@@ -15,14 +15,7 @@ const MASK: &str = "×××";
 /// Characters before a number in which a word says what it is.
 const CONTEXT_CHARS: usize = 16;
 
-macro_rules! regex {
-    ($name:ident, $pattern:literal) => {
-        static $name: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new($pattern).unwrap_or_else(|e| unreachable!("{}: {e}", stringify!($name))));
-    };
-}
-
-regex!(
+pattern!(
     PERSONAL,
     r"(?P<email>[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+)|(?P<number>[0-9]{11,19}[Xx]?)|(?P<region>[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z])[·•－\-]?[A-HJ-NP-Z0-9]{5,6}|(?P<year>(?:(?:19|20)[0-9]{2}|[一二][〇○零一二三四五六七八九]{3})年)(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})月(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})日"
 );

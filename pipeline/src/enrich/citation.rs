@@ -5,9 +5,6 @@
 //! its level, its 条, 款 or 项 (第七十二、七十三条). Numbers without a law before them are no citations; contracts
 //! have articles too.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use rustc_hash::FxHashMap;
 
 use super::law_name::{self, KNOWN};
@@ -71,15 +68,8 @@ const ANAPHORA: [(&str, &str); 30] = [
     ("该纪要", "纪要"),
 ];
 
-macro_rules! regex {
-    ($name:ident, $pattern:expr) => {
-        static $name: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new($pattern).unwrap_or_else(|e| unreachable!("{}: {e}", stringify!($name))));
-    };
-}
-
 // A law's name with a number after it; the group ends where the number begins.
-regex!(REFERENCE, &{
+pattern!(REFERENCE, &{
     let names: Vec<&str> = KNOWN.iter().map(|(name, _)| *name).collect();
     let words: Vec<&str> = ANAPHORA.iter().map(|(word, _)| *word).collect();
     format!(
@@ -88,18 +78,18 @@ regex!(REFERENCE, &{
         names.join("|"),
     )
 });
-regex!(
+pattern!(
     UNIT,
     r"^\s*(?P<sep>[、，,]?\s*(?:以及|或者|和|及|与|或|并|至|到|—|－|-)?)\s*(?P<di>第)?\s*[（(]?\s*(?P<n>[0-9〇零一二两三四五六七八九十百千]+)\s*[）)]?\s*(?P<unit>条|款|项|目)?(?:之(?P<ins>[一二三四五六七八九十]+))?"
 );
 // 《full name》（以下简称《short》）
-regex!(
+pattern!(
     ALIAS,
     r"》\s*[（(]\s*以下(?:均)?简?称(?:为)?[：:]?\s*[《“\x22‘〈]?([^《》“”\x22‘’〈〉（）()\n]{2,30})[》”\x22’〉]?\s*[）)]"
 );
 
-regex!(ISSUER, r"最高人民(?:法院|检察院)(?:[、和与]?(?:最高人民检察院|最高人民法院|公安部|司法部|国家安全部))*$");
-regex!(PART, r"^[（(](?:试行|[一二三四五六七])[）)]");
+pattern!(ISSUER, r"最高人民(?:法院|检察院)(?:[、和与]?(?:最高人民检察院|最高人民法院|公安部|司法部|国家安全部))*$");
+pattern!(PART, r"^[（(](?:试行|[一二三四五六七])[）)]");
 
 /// The levels of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,14 +1,11 @@
 //! Defines what a court document says of itself: court and its level, instance, type.
 
-use std::sync::LazyLock;
-
 use corpus_format::legal::{CourtLevel, DocumentType, Instance};
-use regex::Regex;
 
-static COURT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?:中华人民共和国)?(最高人民法院|[\p{Han}]{2,24}?(?:人民|铁路运输|海事|知识产权|互联网|金融|军事|林区|农垦|矿区)(?:高级|中级|基层|运输)?法院)")
-        .unwrap_or_else(|e| unreachable!("{e}"))
-});
+pattern!(
+    COURT,
+    r"(?:中华人民共和国)?(最高人民法院|[\p{Han}]{2,24}?(?:人民|铁路运输|海事|知识产权|互联网|金融|军事|林区|农垦|矿区)(?:高级|中级|基层|运输)?法院)"
+);
 
 /// The court that issued a document: the first court named in its opening.
 pub fn court(opening: &str) -> Option<String> {

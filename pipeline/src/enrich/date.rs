@@ -1,17 +1,14 @@
 //! Defines how dates are read: 2014年3月3日, 二〇一四年三月三日, 2015-02-27.
 
-use std::sync::LazyLock;
-
 use chrono::{Datelike, NaiveDate};
-use regex::Regex;
 
 use crate::segment::numeral;
 
-/// A date in words or digits; the classes hold every zero that real documents use.
-static DATE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"([12][0-9]{3}|[一二][〇○ＯO0零一二三四五六七八九]{3})\s*[年\-.]\s*([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s*[月\-.]\s*([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s*日?")
-        .unwrap_or_else(|e| unreachable!("{e}"))
-});
+// A date in words or digits; the classes hold every zero that real documents use.
+pattern!(
+    DATE,
+    r"([12][0-9]{3}|[一二][〇○ＯO0零一二三四五六七八九]{3})\s*[年\-.]\s*([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s*[月\-.]\s*([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s*日?"
+);
 
 /// Days since 1970-01-01, as Arrow's Date32 counts.
 pub fn days(date: NaiveDate) -> i32 {

@@ -1,8 +1,5 @@
 //! Defines when two names are one law: 《中华人民共和国刑法》, 刑法, 《刑法（2017年修正）》; and the short names in use.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Names as courts write them without brackets, or in short, with the title each stands for.
@@ -103,16 +100,13 @@ const ENDS: [&str; 18] = [
     "修正案",
 ];
 
-/// A note on the version or part at the end of a name: （2017年修正）, (试行).
-static NOTE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[（(](?:[^（()）]*(?:修订|修正|修改|公布|施行|[12][0-9]{3})[^（()）]*)[）)]$")
-        .unwrap_or_else(|e| unreachable!("{e}"))
-});
+// A note on the version or part at the end of a name: （2017年修正）, (试行).
+pattern!(NOTE, r"[（(](?:[^（()）]*(?:修订|修正|修改|公布|施行|[12][0-9]{3})[^（()）]*)[）)]$");
 
 /// Whether a name in brackets can be a statute's.
 pub fn is_statute(name: &str) -> bool {
-    let bare = name.trim_end_matches(['）', ')']).rsplit_once(['（', '(']).map_or(name, |(bare, _)| bare);
-    let bare = if name.ends_with(['）', ')']) { bare } else { name };
+    let inside = name.strip_suffix(['）', ')']).and_then(|open| open.rsplit_once(['（', '(']));
+    let bare = inside.map_or(name, |(bare, _)| bare);
     ENDS.iter().any(|end| bare.ends_with(end)) || title_of(name).is_some()
 }
 

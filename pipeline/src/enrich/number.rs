@@ -1,18 +1,11 @@
 //! Defines case numbers (（2023）京01民终123号) and statute numbers (法释〔2000〕12号) in canonical form.
 
-use std::sync::LazyLock;
+pattern!(
+    CASE,
+    r"[（(〔\[［【]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］】]\s*([\p{Han}][\p{Han}0-9a-zA-Z\s、（）()\-—]{0,24}?)\s*第?\s*([0-9]+(?:[-—之、][0-9]+)*)\s*号"
+);
 
-use regex::Regex;
-
-static CASE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[（(〔\[［【]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］】]\s*([\p{Han}][\p{Han}0-9a-zA-Z\s、（）()\-—]{0,24}?)\s*第?\s*([0-9]+(?:[-—之、][0-9]+)*)\s*号")
-        .unwrap_or_else(|e| unreachable!("{e}"))
-});
-
-static STATUTE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"([\p{Han}]{1,10})\s*[（(〔\[［]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］]\s*第?\s*([0-9]{1,4})\s*号")
-        .unwrap_or_else(|e| unreachable!("{e}"))
-});
+pattern!(STATUTE, r"([\p{Han}]{1,10})\s*[（(〔\[［]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］]\s*第?\s*([0-9]{1,4})\s*号");
 
 /// The first case number in `text`, as （2023）京01民终123号: full-width brackets, no spaces.
 pub fn case_number(text: &str) -> Option<String> {

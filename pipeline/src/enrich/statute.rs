@@ -1,10 +1,7 @@
 //! Defines what a statute says of itself: type, issuing body, number and dates.
 
-use std::sync::LazyLock;
-
 use chrono::NaiveDate;
 use corpus_format::legal::DocumentType;
-use regex::Regex;
 
 use super::{date, number};
 use crate::segment::statute::Statute;
@@ -28,23 +25,14 @@ pub struct StatuteFacts {
     pub repealed: Option<NaiveDate>,
 }
 
-static NAME: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"中华人民共和国\p{Han}{1,20}?法").unwrap_or_else(|e| unreachable!("{e}")));
-static VERSION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[（(]([12][0-9]{3}-[0-9]{2}-[0-9]{2})[）)]$").unwrap_or_else(|e| unreachable!("{e}"))
-});
-static VERSION_NOTE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[（(][^（()）]*(?:修订|修正|修改|[12][0-9]{3}[年\-])[^（()）]*[）)]$")
-        .unwrap_or_else(|e| unreachable!("{e}"))
-});
-static ISSUER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"全国人民代表大会常务委员会|全国人民代表大会|最高人民法院|最高人民检察院|[\p{Han}]{2,8}(?:省|市|自治区|自治州|自治县|特区)(?:第?[一二三四五六七八九十]*届?)人民代表大会(?:常务委员会)?|国务院|中央军事委员会|[\p{Han}]{2,16}(?:部|总局|委员会|署|局)(?:令|公告)")
-        .unwrap_or_else(|e| unreachable!("{e}"))
-});
-static EFFECTIVE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"自([12][0-9]{3}年[0-9]{1,2}月[0-9]{1,2}日)起(?:施行|实施|生效|执行)")
-        .unwrap_or_else(|e| unreachable!("{e}"))
-});
+pattern!(NAME, r"中华人民共和国\p{Han}{1,20}?法");
+pattern!(VERSION, r"[（(]([12][0-9]{3}-[0-9]{2}-[0-9]{2})[）)]$");
+pattern!(VERSION_NOTE, r"[（(][^（()）]*(?:修订|修正|修改|[12][0-9]{3}[年\-])[^（()）]*[）)]$");
+pattern!(
+    ISSUER,
+    r"全国人民代表大会常务委员会|全国人民代表大会|最高人民法院|最高人民检察院|[\p{Han}]{2,8}(?:省|市|自治区|自治州|自治县|特区)(?:第?[一二三四五六七八九十]*届?)人民代表大会(?:常务委员会)?|国务院|中央军事委员会|[\p{Han}]{2,16}(?:部|总局|委员会|署|局)(?:令|公告)"
+);
+pattern!(EFFECTIVE, r"自([12][0-9]{3}年[0-9]{1,2}月[0-9]{1,2}日)起(?:施行|实施|生效|执行)");
 
 /// Split the version date off the name of a file: 刑法(2020-12-26) → 刑法, 2020-12-26.
 pub fn file_version(stem: &str) -> (&str, Option<NaiveDate>) {

@@ -3,8 +3,6 @@
 //! Each section begins where its phrase does; a section whose phrase is missing is absent, and the text
 //! belongs to the section before it. Spans are in characters of the cleaned text and cover all of it.
 
-use std::sync::LazyLock;
-
 use corpus_format::legal::Section;
 use regex::Regex;
 
@@ -17,13 +15,6 @@ pub struct Span {
     pub start: u32,
     /// Character after the last.
     pub end: u32,
-}
-
-macro_rules! pattern {
-    ($name:ident, $regex:literal) => {
-        static $name: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new($regex).unwrap_or_else(|e| unreachable!("{}: {e}", stringify!($name))));
-    };
 }
 
 // The document type ends the title; a case number may follow it.

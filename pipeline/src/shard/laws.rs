@@ -10,16 +10,21 @@ use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder},
     datatypes::{Date32Type, UInt16Type, UInt32Type},
 };
-use corpus_format::legal::{CitationVerdict, Kind};
+use corpus_format::{
+    Table,
+    legal::{CitationVerdict, Kind},
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::tables::{Plan, batches};
-use crate::{
-    decide::Verdict,
-    enrich::law_name,
-    error::{Error, Result},
-    work::store::WorkTable,
-};
+use super::tables::{Plan, batches, lacking};
+use crate::{decide::Verdict, enrich::law_name, error::Result, work::store::WorkTable};
+
+/// A statute's names.
+struct Statute {
+    id: String,
+    title: String,
+    key: u64,
+}
 
 /// A version of a law.
 struct Version {
@@ -36,8 +41,8 @@ pub struct Laws {
     by_name: FxHashMap<u64, Vec<Version>>,
     /// The one law whose name without its issuer has that key; `None` where there are several.
     by_short_name: FxHashMap<u64, Option<u64>>,
-    /// Id and title of each statute.
-    statutes: FxHashMap<u32, (String, String)>,
+    /// The statutes by the row of their document.
+    statutes: FxHashMap<u32, Statute>,
     /// Number of paragraphs of each article: document, base, inserted or 0.
     articles: FxHashMap<(u32, u16, u16), u16>,
     /// The statutes with articles.
@@ -55,11 +60,12 @@ impl Laws {
             let path = plan.store.path(key, WorkTable::Documents);
             let mut row = rows.start;
             for batch in batches(&path, Some(&["id", "kind", "date", "metadata"]))? {
-                laws.add_documents(&batch, &mut row, &plan.decisions.verdicts).ok_or_else(|| lacking("documents"))?;
+                laws.add_documents(&batch, &mut row, &plan.decisions.verdicts)
+                    .ok_or_else(|| lacking(Table::Documents))?;
             }
             let path = plan.store.path(key, WorkTable::Articles);
             for batch in batches(&path, Some(&["document_row", "base", "inserted", "num_paragraphs"]))? {
-                laws.add_articles(&batch, rows.start).ok_or_else(|| lacking("articles"))?;
+                laws.add_articles(&batch, rows.start).ok_or_else(|| lacking(Table::Articles))?;
             }
         }
         laws.by_name.values_mut().for_each(|versions| start_together(versions));
@@ -90,7 +96,8 @@ impl Laws {
                 let law = self.by_short_name.entry(short).or_insert(Some(key));
                 *law = law.filter(|other| *other == key);
             }
-            self.statutes.insert(document, (ids.value(i).to_owned(), name.to_owned()));
+            let statute = Statute { id: ids.value(i).to_owned(), title: name.to_owned(), key };
+            self.statutes.insert(document, statute);
         }
         Some(())
     }
@@ -119,7 +126,7 @@ impl Laws {
         batch: &RecordBatch,
         document_of: impl Fn(usize) -> u32,
     ) -> Result<Vec<(&'static str, ArrayRef)>> {
-        self.columns(batch, document_of).ok_or_else(|| lacking("citations"))
+        self.columns(batch, document_of).ok_or_else(|| lacking(Table::Citations))
     }
 
     fn columns(
@@ -131,18 +138,16 @@ impl Laws {
         let number = |name: &str| Some(batch.column_by_name(name)?.as_primitive::<UInt16Type>());
         let (base, inserted, paragraph) = (number("base")?, number("inserted")?, number("paragraph")?);
         let dates = batch.column_by_name("date")?.as_primitive::<Date32Type>();
-        let is_own = batch.column_by_name("is_own")?.as_boolean();
         let [mut law, mut verdict, mut document_id, mut article_id] = [(); 4].map(|()| StringBuilder::new());
         for i in 0..batch.num_rows() {
             let date = dates.is_valid(i).then(|| dates.value(i));
-            let own = is_own.value(i).then(|| document_of(i));
-            let (title, documents, found) = self.version(names.value(i), date, own);
+            let (title, documents, found) = self.version(names.value(i), date, document_of(i));
             let inserted = if inserted.is_valid(i) { inserted.value(i) } else { 0 };
             let number = (base.value(i), inserted);
             let article = |document: &u32| Some((*document, *self.articles.get(&(*document, number.0, number.1))?));
             let article = documents.iter().find_map(article);
             let document = article.map(|(document, _)| document).or_else(|| documents.first().copied());
-            let id = document.and_then(|document| self.statutes.get(&document)).map(|(id, _)| id);
+            let id = document.and_then(|document| self.statutes.get(&document)).map(|statute| &statute.id);
             law.append_value(title);
             document_id.append_option(id);
             article_id.append_option(id.filter(|_| article.is_some()).map(|id| format!("{id}#{}", numbers.value(i))));
@@ -166,20 +171,16 @@ impl Laws {
         ])
     }
 
-    /// The title of a law, the documents of its version in force on `date`, and what can be said of it.
-    fn version<'a>(
-        &'a self,
-        name: &'a str,
-        date: Option<i32>,
-        own: Option<u32>,
-    ) -> (&'a str, Vec<u32>, CitationVerdict) {
+    /// The title of a law, the documents of its version in force on `date`, and what can be said of it;
+    /// a statute that names its own law means the version that it is.
+    fn version<'a>(&'a self, name: &'a str, date: Option<i32>, citing: u32) -> (&'a str, Vec<u32>, CitationVerdict) {
         let key = law_name::key(name);
-        if let Some((own, (_, title))) = own.and_then(|own| Some((own, self.statutes.get(&own)?))) {
+        if let Some(own) = self.statutes.get(&citing).filter(|statute| statute.key == key) {
             let versions = self.by_name.get(&key).map_or(&[][..], Vec::as_slice);
-            let date = versions.iter().find(|version| version.document == own).and_then(|version| version.date);
-            let others = versions.iter().filter(|version| version.document != own && version.date == date);
-            let documents = std::iter::once(own).chain(others.map(|version| version.document)).collect();
-            return (title, documents, CitationVerdict::Ok);
+            let date = versions.iter().find(|version| version.document == citing).and_then(|version| version.date);
+            let others = versions.iter().filter(|version| version.document != citing && version.date == date);
+            let documents = std::iter::once(citing).chain(others.map(|version| version.document)).collect();
+            return (&own.title, documents, CitationVerdict::Ok);
         }
         let by_short = |key: u64| self.by_short_name.get(&key).copied().flatten();
         let short = || by_short(key).or_else(|| law_name::key_without_issuer(name).and_then(by_short));
@@ -187,7 +188,7 @@ impl Laws {
         let Some(versions) = versions.filter(|versions| !versions.is_empty()) else {
             return (name, Vec::new(), CitationVerdict::UnresolvedLaw);
         };
-        let title = self.statutes.get(&versions[0].document).map_or(name, |(_, title)| title.as_str());
+        let title = self.statutes.get(&versions[0].document).map_or(name, |statute| statute.title.as_str());
         let begun = || versions.iter().filter(|version| version.start.is_some_and(|start| Some(start) <= date));
         let last = begun().filter_map(|version| version.start).max();
         let in_force: Vec<&Version> = begun().filter(|version| version.start == last).collect();
@@ -217,8 +218,4 @@ fn start_together(versions: &mut [Version]) {
 
 fn text<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a arrow::array::StringArray> {
     Some(batch.column_by_name(name)?.as_string::<i32>())
-}
-
-fn lacking(rows: &str) -> Error {
-    Error::Defect(format!("{rows} lack a column"))
 }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch, StringArray},
+    array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch, StringArray, UInt32Array},
     datatypes::{Float32Type, UInt32Type},
 };
 use corpus_format::{ShardFile, Table, legal::Kind, legal::Split};
@@ -245,10 +245,7 @@ impl Router<'_> {
     }
 
     fn articles(&self, batch: &RecordBatch, first_document: u32, output: &mut UnitOutput) -> Result<()> {
-        let column = |name| batch.column_by_name(name).map(|c| c.as_primitive::<UInt32Type>().clone());
-        let (Some(document), Some(ordinal)) = (column("document_row"), column("ordinal")) else {
-            return Err(Error::Defect("articles lack a column".into()));
-        };
+        let (document, ordinal) = within_documents(batch, Table::Articles)?;
         let document_of = |i: usize| first_document + document.value(i);
         let split_of = |i: usize| place::split_of(self.plan.decisions, document_of(i));
         let place = |places: &[place::Place], i: usize| target(places[document_of(i) as usize], ordinal.value(i));
@@ -265,10 +262,7 @@ impl Router<'_> {
     }
 
     fn citations(&self, batch: &RecordBatch, first_document: u32, output: &mut UnitOutput) -> Result<()> {
-        let column = |name| batch.column_by_name(name).map(|c| c.as_primitive::<UInt32Type>().clone());
-        let (Some(document), Some(ordinal)) = (column("document_row"), column("ordinal")) else {
-            return Err(Error::Defect("citations lack a column".into()));
-        };
+        let (document, ordinal) = within_documents(batch, Table::Citations)?;
         let document_of = |i: usize| first_document + document.value(i);
         let split = |i: usize| place::split_of(self.plan.decisions, document_of(i)).as_str();
         let mut added = self.laws.resolve(batch, document_of)?;
@@ -359,6 +353,17 @@ fn target(place: place::Place, ordinal: u32) -> Option<(u32, u64)> {
     place.map(|(shard, rank)| (shard, u64::from(rank) << 32 | u64::from(ordinal)))
 }
 
+/// Of rows that belong to documents: the row of each one's document in its unit, and its place in the document.
+fn within_documents(batch: &RecordBatch, table: Table) -> Result<(UInt32Array, UInt32Array)> {
+    let column = |name| batch.column_by_name(name).map(|c| c.as_primitive::<UInt32Type>().clone());
+    column("document_row").zip(column("ordinal")).ok_or_else(|| lacking(table))
+}
+
+/// The defect of rows that lack a column.
+pub(super) fn lacking(table: Table) -> Error {
+    Error::Defect(format!("{table} lack a column"))
+}
+
 /// The columns of `table` out of a batch between the stages and what the stages decided.
 fn conform(batch: &RecordBatch, table: Table, added: &[(&str, ArrayRef)]) -> Result<RecordBatch> {
     let schema = table.schema();
@@ -370,7 +375,7 @@ fn conform(batch: &RecordBatch, table: Table, added: &[(&str, ArrayRef)]) -> Res
             new.or_else(|| batch.column_by_name(field.name())).cloned()
         })
         .collect();
-    let columns = columns.ok_or_else(|| Error::Defect(format!("{table} lack a column")))?;
+    let columns = columns.ok_or_else(|| lacking(table))?;
     RecordBatch::try_new(schema, columns).map_err(arrow_error("assembling a shard's rows"))
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, ListBuilder, RecordBatch, StringBuilder, StructArray,
-        StructBuilder, UInt16Builder, UInt32Builder, UInt64Builder,
+        ArrayRef, Date32Builder, Float32Builder, ListBuilder, RecordBatch, StringBuilder, StructArray, StructBuilder,
+        UInt16Builder, UInt32Builder, UInt64Builder,
     },
     buffer::NullBuffer,
     datatypes::{DataType, Field, Schema, SchemaRef},
@@ -16,7 +16,7 @@ use corpus_format::{
 };
 
 use crate::{
-    enrich::{citation::Citation, law_name, statute::StatuteFacts},
+    enrich::{citation::Citation, statute::StatuteFacts},
     error::{Result, arrow as arrow_error},
     segment::{judgment::Span, statute::Article},
     signals::Signals,
@@ -185,7 +185,6 @@ columns! {
         document_row: UInt32Builder,
         base: UInt16Builder,
         inserted: UInt16Builder,
-        is_own: BooleanBuilder,
     }
 }
 
@@ -345,7 +344,6 @@ impl Citations {
             key("document_row", DataType::UInt32),
             key("base", DataType::UInt16),
             key("inserted", DataType::UInt16),
-            key("is_own", DataType::Boolean),
         ];
         let resolved = ["verdict", "cited_document_id", "cited_article_id", "split"];
         schema_with(Table::Citations, &resolved, keys)
@@ -353,10 +351,8 @@ impl Citations {
 
     /// Add the citations of a document.
     pub fn push(&mut self, row: &DocumentRow, source: &str, document_row: u32) {
-        let own = law_name::key(&row.statute.law);
         for (ordinal, citation) in row.citations.iter().enumerate() {
             let section = row.sections.iter().find(|span| citation.start < span.end);
-            let is_own = law_name::key(&citation.title) == own;
             self.rows += 1;
             self.bytes += row.id.len() + citation.name.len() + citation.title.len();
             self.document_id.append_value(&row.id);
@@ -375,7 +371,6 @@ impl Citations {
             self.document_row.append_value(document_row);
             self.base.append_value(citation.article.base);
             self.inserted.append_option(citation.article.inserted);
-            self.is_own.append_value(is_own);
         }
     }
 }
