@@ -208,10 +208,10 @@ fn a_folder_of_another_schema_version_or_of_somebody_else_is_left_alone() {
     put(&out.join("index.json"), "{\"schema_version\": 999}");
     let before = hashes(&out);
     let error = pipeline_err(&["build", "--source", &source, "--out", arg(&out)]);
-    assert!(error.contains("schema version 999, and this program writes version 1"), "{error}");
+    assert!(error.contains("schema version 999, and this program writes version 2"), "{error}");
     assert_eq!(hashes(&out), before);
     let inspected = pipeline_err(&["inspect", "--corpus", arg(&out)]);
-    assert!(inspected.contains("written with schema version 999, this program reads 1"), "{inspected}");
+    assert!(inspected.contains("written with schema version 999, this program reads 2"), "{inspected}");
 
     let home = dir.path().join("home");
     put(&home.join("letters.txt"), "dear");

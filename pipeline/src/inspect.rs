@@ -297,8 +297,9 @@ fn structure(text: &mut String, row: &DocumentRow) {
             let _ = writeln!(text, "            {label} {value}");
         }
     }
-    if let Some(level) = row.court_level {
-        let _ = writeln!(text, "            court level {level}, instance {}", stated(row.instance));
+    if let Some(level) = row.case.court_level {
+        let instance = row.case.instance.map_or("-", |instance| instance.as_str());
+        let _ = writeln!(text, "            court level {level}, instance {instance}");
     }
 }
 

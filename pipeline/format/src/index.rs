@@ -63,7 +63,7 @@ impl Index {
     /// Read the index of the corpus in `dir`.
     ///
     /// # Errors
-    /// No index (the build is not complete), an unreadable one, or one of another schema version.
+    /// No index (the build is not complete), an unreadable one, or one of a later schema version.
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join(INDEX_FILE);
         if !path.exists() {
@@ -73,7 +73,7 @@ impl Index {
         // The version is looked at first: the rest of an index of another version may differ.
         let version: Version =
             serde_json::from_str(&text).map_err(|source| Error::BadIndex { path: path.clone(), source })?;
-        if version.schema_version != SCHEMA_VERSION {
+        if !(1..=SCHEMA_VERSION).contains(&version.schema_version) {
             return Err(Error::SchemaVersion {
                 path: dir.to_owned(),
                 found: version.schema_version,

@@ -117,6 +117,94 @@ named! {
 }
 
 named! {
+    /// The procedure by which a case was heard (审理程序), where the document says so.
+    Procedure {
+        /// 普通程序.
+        Ordinary = "ordinary",
+        /// 简易程序.
+        Summary = "summary",
+        /// 速裁程序.
+        Expedited = "expedited",
+        /// 特别程序.
+        Special = "special",
+        /// 督促程序.
+        PaymentOrder = "payment_order",
+    }
+}
+
+named! {
+    /// What a party of a case is.
+    PartyKind {
+        /// A natural person.
+        Person = "person",
+        /// A company, an authority or another body.
+        Organization = "organization",
+    }
+}
+
+named! {
+    /// What the operative part of a court document decides, in the main.
+    Outcome {
+        /// An accused is found guilty.
+        Convicted = "convicted",
+        /// Every accused is found not guilty.
+        Acquitted = "acquitted",
+        /// Claims are allowed, in full or in part.
+        ClaimGranted = "claim_granted",
+        /// Every claim is dismissed (驳回诉讼请求).
+        ClaimDismissed = "claim_dismissed",
+        /// The action is not admitted (驳回起诉, 不予受理).
+        ActionDismissed = "action_dismissed",
+        /// The action, appeal or application is withdrawn.
+        WithdrawalGranted = "withdrawal_granted",
+        /// The parties settle before the court.
+        Mediated = "mediated",
+        /// A higher court lets the decision stand.
+        Affirmed = "affirmed",
+        /// A higher court decides otherwise.
+        Changed = "changed",
+        /// A higher court sends the case back.
+        Remanded = "remanded",
+        /// A retrial is ordered.
+        RetrialOrdered = "retrial_ordered",
+        /// A retrial is refused.
+        RetrialDenied = "retrial_denied",
+        /// The case goes to another court, or stays against an objection.
+        Jurisdiction = "jurisdiction",
+        /// Enforcement, or this round of it, is closed.
+        EnforcementEnded = "enforcement_ended",
+        /// A sentence or decision is approved (核准, 同意).
+        Approved = "approved",
+        /// A term is reduced, or its rest suspended (减刑, 假释).
+        Commuted = "commuted",
+        /// Something else.
+        Other = "other",
+    }
+}
+
+named! {
+    /// The principal penalty of a sentence (主刑).
+    Penalty {
+        /// 死刑, to be carried out.
+        Death = "death",
+        /// 死刑缓期二年执行.
+        SuspendedDeath = "suspended_death",
+        /// 无期徒刑.
+        Life = "life",
+        /// 有期徒刑.
+        FixedTerm = "fixed_term",
+        /// 拘役.
+        Detention = "detention",
+        /// 管制.
+        Surveillance = "surveillance",
+        /// A fine alone (单处罚金).
+        Fine = "fine",
+        /// 免予刑事处罚.
+        Exempted = "exempted",
+    }
+}
+
+named! {
     /// The parts of a court document, in the order of SPC 法〔2016〕221号.
     Section {
         /// 标题: court, document type and case number.

@@ -4,9 +4,13 @@
 use std::{
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow::{
+    array::{Array, ArrayRef, AsArray, RecordBatch, StructArray, new_null_array},
+    datatypes::{DataType, Field, SchemaRef},
+};
 use parquet::arrow::{
     ProjectionMask,
     arrow_reader::{
@@ -118,7 +122,6 @@ impl Corpus {
             dir: self.dir.clone(),
             verified: vec![false; files.len()],
             files,
-            columns,
             schema,
             batch_rows,
             position,
@@ -133,7 +136,6 @@ impl Corpus {
 pub struct ShardReader {
     dir: PathBuf,
     files: Vec<ShardFile>,
-    columns: Vec<usize>,
     schema: SchemaRef,
     batch_rows: usize,
     position: Position,
@@ -208,7 +210,7 @@ impl ShardReader {
             }
             let Some(open) = &mut self.open else { continue };
             if let Some(batch) = open.batches.next() {
-                let batch = batch.map_err(|e| self.damaged(e.to_string()))?;
+                let batch = batch.map_err(|e| self.damaged(e.to_string())).and_then(|b| self.upgraded(&b))?;
                 self.position.row += batch.num_rows();
                 return Ok(Some(batch));
             }
@@ -249,11 +251,10 @@ impl ShardReader {
         if row > rows {
             return Err(out_of_range(self.position));
         }
-        let mask = if self.columns.is_empty() {
-            ProjectionMask::all()
-        } else {
-            ProjectionMask::roots(builder.parquet_schema(), self.columns.iter().copied())
-        };
+        // An older file has fewer columns, so they are found by name.
+        let written = builder.schema().fields().iter().enumerate();
+        let wanted = written.filter(|(_, field)| self.schema.index_of(field.name()).is_ok()).map(|(i, _)| i);
+        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
         let batches = builder
             .with_projection(mask)
             .with_row_groups(vec![row_group])
@@ -262,6 +263,18 @@ impl ShardReader {
             .build()
             .map_err(parquet)?;
         Ok(OpenRowGroup { batches, row_groups: metadata.num_row_groups(), rows })
+    }
+
+    /// The rows of a file of any schema version as those of this one: what it lacks is null.
+    fn upgraded(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        if batch.schema_ref().fields() == self.schema.fields() {
+            return Ok(batch.clone());
+        }
+        let rows = batch.num_rows();
+        let column = |field: &Field| batch.column_by_name(field.name()).map(|column| filled(column, field, rows));
+        let columns =
+            self.schema.fields().iter().map(|f| column(f).unwrap_or_else(|| new_null_array(f.data_type(), rows)));
+        RecordBatch::try_new(self.schema.clone(), columns.collect()).map_err(|e| self.damaged(e.to_string()))
     }
 
     fn damaged(&self, what: String) -> Error {
@@ -282,6 +295,16 @@ impl Iterator for ShardReader {
         }
         Some(next.map(|batch| (self.position, batch)))
     }
+}
+
+/// A column of an older file; of a struct the fields that it lacks are null.
+fn filled(column: &ArrayRef, field: &Field, rows: usize) -> ArrayRef {
+    let DataType::Struct(fields) = field.data_type() else { return Arc::clone(column) };
+    let Some(written) = column.as_struct_opt() else { return Arc::clone(column) };
+    let part = |f: &Arc<Field>| {
+        written.column_by_name(f.name()).map_or_else(|| new_null_array(f.data_type(), rows), Arc::clone)
+    };
+    Arc::new(StructArray::new(fields.clone(), fields.iter().map(part).collect(), written.nulls().cloned()))
 }
 
 fn out_of_range(Position { file, row_group, row }: Position) -> Error {

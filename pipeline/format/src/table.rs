@@ -5,8 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
 /// The version of everything in this file. A change of a column is a new version, a new table is not: a corpus
-/// built before it has no rows of it. A small corpus of every released version lies in `tests/compat/`.
-pub const SCHEMA_VERSION: u32 = 1;
+/// built before it has no rows of it. A small corpus of every released version lies in `tests/compat/`; the reader
+/// gives the columns that an older one lacks as nulls, so every column added later may be null.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A table of the corpus; each is a folder of parquet files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,40 +133,63 @@ fn optional(name: &'static str, data_type: DataType, comment: &'static str) -> C
     Column { name, data_type, nullable: true, comment }
 }
 
-/// The type of `documents.metadata.sections`: spans of the judgment's parts in characters of `text`.
-pub fn sections_type() -> DataType {
-    let span = DataType::Struct(Fields::from(vec![
-        Field::new("section", DataType::Utf8, false),
-        Field::new("start", DataType::UInt32, false),
-        Field::new("end", DataType::UInt32, false),
-    ]));
-    DataType::List(Arc::new(Field::new("item", span, false)))
+/// A list of structs with these fields; a field whose name ends in `?` may be null.
+fn list_of(fields: &[(&str, DataType)]) -> DataType {
+    let field = |(name, data_type): &(&str, DataType)| {
+        Field::new(name.trim_end_matches('?'), data_type.clone(), name.ends_with('?'))
+    };
+    let item = DataType::Struct(fields.iter().map(field).collect());
+    DataType::List(Arc::new(Field::new("item", item, false)))
+}
+
+fn list(data_type: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new("item", data_type, false)))
 }
 
 /// The fields of `documents.metadata`: what only one kind of document has.
 pub fn metadata_fields() -> Fields {
-    Fields::from(vec![
-        Field::new("law", DataType::Utf8, true),
-        Field::new("promulgated", DataType::Date32, true),
-        Field::new("effective", DataType::Date32, true),
-        Field::new("repealed", DataType::Date32, true),
-        Field::new("court_level", DataType::Utf8, true),
-        Field::new("instance", DataType::Utf8, true),
-        Field::new("sections", sections_type(), true),
-    ])
+    use DataType::{Date32, Float64, UInt16, UInt32, UInt64, Utf8};
+    let section = [("section", Utf8), ("start", UInt32), ("end", UInt32)];
+    let party = [("role", Utf8), ("kind", Utf8), ("name", Utf8)];
+    let judge = [("role", Utf8), ("name", Utf8)];
+    let sentence = [("penalty", Utf8), ("months?", UInt16), ("suspended_months?", UInt16), ("fine_yuan?", UInt64)];
+    let fields = [
+        ("law", Utf8),
+        ("promulgated", Date32),
+        ("effective", Date32),
+        ("repealed", Date32),
+        ("repealed_by", Utf8),
+        ("in_force_from", Date32),
+        ("in_force_to", Date32),
+        ("previous_version", Utf8),
+        ("next_version", Utf8),
+        ("court_level", Utf8),
+        ("province", Utf8),
+        ("case_year", UInt16),
+        ("case_court", Utf8),
+        ("case_type", Utf8),
+        ("case_serial", Utf8),
+        ("instance", Utf8),
+        ("procedure", Utf8),
+        ("cause", Utf8),
+        ("charges", list(Utf8)),
+        ("parties", list_of(&party)),
+        ("judges", list_of(&judge)),
+        ("outcome", Utf8),
+        ("sentences", list_of(&sentence)),
+        ("amounts_yuan", list(Float64)),
+        ("sections", list_of(&section)),
+    ];
+    fields.into_iter().map(|(name, data_type)| Field::new(name, data_type, true)).collect()
 }
 
 /// The type of `instructions.history`: earlier turns, oldest first.
 pub fn history_type() -> DataType {
-    let turn = DataType::Struct(Fields::from(vec![
-        Field::new("question", DataType::Utf8, false),
-        Field::new("answer", DataType::Utf8, false),
-    ]));
-    DataType::List(Arc::new(Field::new("item", turn, false)))
+    list_of(&[("question", DataType::Utf8), ("answer", DataType::Utf8)])
 }
 
 fn documents() -> Vec<Column> {
-    use DataType::{Date32, Float32, Struct, UInt32, Utf8};
+    use DataType::{Date32, Float32, Struct, UInt32, UInt64, Utf8};
     vec![
         required(
             "id",
@@ -197,6 +221,12 @@ fn documents() -> Vec<Column> {
             UInt32,
             "Line of the record in its file, or its place in a JSON array, from 1; null where the file is the record.",
         ),
+        optional(
+            "raw_start",
+            UInt64,
+            "First byte of the record in the raw file, or in the archive's member; null in a JSON array.",
+        ),
+        optional("raw_end", UInt64, "Byte after the last of the record."),
         required("raw_sha256", Utf8, "SHA-256 of the raw file."),
         required("raw_encoding", Utf8, "Encoding the raw bytes were decoded from."),
         required("q_han_fraction", Float32, "Share of Han characters."),
@@ -210,7 +240,7 @@ fn documents() -> Vec<Column> {
         required(
             "metadata",
             Struct(metadata_fields()),
-            "What only one kind has: law, promulgated, effective, repealed; court_level, instance, sections (character spans of text).",
+            "What only one kind has. Statutes: law, dates, when this version is in force, versions before and after. Court documents: court, case number's parts, cause or charges, parties, judges, outcome, sections (character spans of text).",
         ),
     ]
 }
@@ -240,7 +270,9 @@ fn articles() -> Vec<Column> {
         required("text", Utf8, "Text without the label, paragraphs separated by a line feed."),
         optional("promulgated", Date32, "When the statute was first passed or published."),
         optional("effective", Date32, "When it took effect, where it says so."),
-        optional("repealed", Date32, "When it was repealed, where it says so."),
+        optional("repealed", Date32, "When it was repealed, where it or a later statute says so."),
+        optional("in_force_from", Date32, "First day on which this version is in force."),
+        optional("in_force_to", Date32, "Day from which it is not, for a later version or a repeal; null while it is."),
         required("source", Utf8, "Name of the manifest the statute came through."),
         required("split", Utf8, "The split of the statute."),
     ]

@@ -102,7 +102,7 @@ fn a_selection_restricts_rows_and_columns() {
     assert_eq!((train.num_rows() + held_out.num_rows()) as u64, corpus.index().rows_of(Table::Documents));
     let names: Vec<&str> = train.schema_ref().fields().iter().map(|f| f.name().as_str()).collect();
     assert_eq!(names, ["id", "text"], "in the table's order");
-    let none = count(&Selection { kind: Some("judgment".into()), ..Selection::default() });
+    let none = count(&Selection { kind: Some("instruction".into()), ..Selection::default() });
     assert_eq!(none.num_rows(), 0);
     let unknown = Selection { columns: vec!["txet".into()], ..Selection::default() };
     let error = corpus.read(Table::Documents, &unknown, 1, Position::default()).err().expect("an error");
@@ -133,9 +133,7 @@ fn an_unfinished_or_foreign_corpus_is_refused() {
     let other = text.replacen(&format!("\"schema_version\": {SCHEMA_VERSION}"), "\"schema_version\": 77", 1);
     fs_err::write(&index, other).expect("written");
     let error = Corpus::open(dir.path()).expect_err("another version").to_string();
-    let expected = format!(
-        "written with schema version 77, this program reads {SCHEMA_VERSION}; rebuild with `just build-corpus`"
-    );
+    let expected = format!("schema version 77, this program reads {SCHEMA_VERSION}; rebuild with `just build-corpus`");
     assert!(error.contains(&expected), "{error}");
     fs_err::write(&index, "{").expect("written");
     assert!(matches!(Corpus::open(dir.path()), Err(Error::BadIndex { .. })));

@@ -1,5 +1,7 @@
 //! Read metadata out of text: dates, case numbers, courts, issuing bodies, citations.
 
+/// The case of a court document.
+pub mod case;
 /// Citations of articles (《民法典》第X条).
 pub mod citation;
 /// Courts, their level, the instance, and the type of a court document.

@@ -256,7 +256,10 @@ impl Router<'_> {
         }
         let targets = (0..batch.num_rows()).map(|i| place(&self.places.articles, i)).collect();
         let splits = StringArray::from_iter_values((0..batch.num_rows()).map(|i| split_of(i).as_str()));
-        let rows = conform(batch, Table::Articles, &[("split", Arc::new(splits))])?;
+        let nulls: ArrayRef = arrow::array::new_null_array(&arrow::datatypes::DataType::Date32, batch.num_rows());
+        let added: [(&str, ArrayRef); 3] =
+            [("split", Arc::new(splits)), ("in_force_from", nulls.clone()), ("in_force_to", nulls)];
+        let rows = conform(batch, Table::Articles, &added)?;
         output.routed.push(Routed { rows, targets });
         Ok(())
     }

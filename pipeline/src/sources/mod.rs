@@ -12,6 +12,8 @@ pub mod files;
 pub mod form;
 /// The instruction schemas of the public sets.
 pub mod instruction;
+/// Where in its file a record lies.
+pub mod offsets;
 /// JSON records, a line or an array element each.
 pub mod records;
 /// The header lines of SPC text files.
@@ -23,7 +25,9 @@ use std::io::{BufRead, Cursor, Read};
 
 use corpus_format::{legal::Kind, manifest::Form};
 
-use self::{container::Member, encoding::TextEncoding, files::RawFile, instruction::InstructionRecord};
+use self::{
+    container::Member, encoding::TextEncoding, files::RawFile, instruction::InstructionRecord, offsets::Offsets,
+};
 use crate::{
     config::Limits,
     outcome::{Reason, Rejection},
@@ -36,6 +40,9 @@ pub struct RawRecord {
     pub member: Option<String>,
     /// Line of the record in its file, or its place in a JSON array, from 1; `None` where the file is the record.
     pub record: Option<u32>,
+    /// Its first byte in the file or member, after decompression, and the byte after its last; `None` in a JSON array
+    /// and in UTF-16.
+    pub bytes: Option<(u64, u64)>,
     /// The id that the record itself carries.
     pub given_id: Option<String>,
     /// Name of the encoding the bytes were decoded from.
@@ -80,17 +87,18 @@ pub fn read_file(
     limits: &Limits,
     emit: &mut dyn FnMut(RawRecord),
 ) {
-    let first_line = part.map_or(1, |p| p.first_line);
+    let first = part.map_or((1, 0), |p| (p.first_line, p.start));
     let opened = container::for_each_member(&file.path, part, limits, &mut |member, reader| {
         let name = member.name.clone();
-        let mut reading = Reading { kind, form, limits, member: name, encoding: "unknown", emit: &mut *emit };
-        let read = reader.and_then(|reader| reading.member(&member, reader, first_line));
+        let mut reading = Reading::new(kind, form, limits, &mut *emit);
+        reading.member = name;
+        let read = reader.and_then(|reader| reading.member(&member, reader, first));
         if let Err(rejection) = read {
             reading.reject(rejection);
         }
     });
     if let Err(rejection) = opened {
-        Reading { kind, form, limits, member: None, encoding: "unknown", emit }.reject(rejection);
+        Reading::new(kind, form, limits, emit).reject(rejection);
     }
 }
 
@@ -113,20 +121,30 @@ struct Reading<'a> {
     limits: &'a Limits,
     member: Option<String>,
     encoding: &'static str,
+    offsets: Offsets,
+    /// Whether there is no line after the last one read.
+    is_at_end: bool,
     emit: &'a mut dyn FnMut(RawRecord),
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(kind: Kind, form: Option<Form>, limits: &'a Limits, emit: &'a mut dyn FnMut(RawRecord)) -> Self {
+        let offsets = Offsets::default();
+        Self { kind, form, limits, member: None, encoding: "unknown", offsets, is_at_end: false, emit }
+    }
+
     fn emit(&mut self, record: Option<u32>, given_id: Option<String>, content: Content) {
         let (member, encoding) = (self.member.clone(), self.encoding);
-        (self.emit)(RawRecord { member, record, given_id, encoding, content });
+        let bytes = self.offsets.of(record, self.is_at_end);
+        (self.emit)(RawRecord { member, record, bytes, given_id, encoding, content });
     }
 
     fn reject(&mut self, rejection: Rejection) {
         self.emit(rejection.record, None, Content::Rejected(rejection));
     }
 
-    fn member(&mut self, member: &Member, reader: &mut dyn BufRead, first_line: u32) -> Result<(), Rejection> {
+    /// Read a member whose first line has this number and begins at this byte.
+    fn member(&mut self, member: &Member, reader: &mut dyn BufRead, first: (u32, u64)) -> Result<(), Rejection> {
         let mut head = Vec::new();
         (&mut *reader).take(HEAD_BYTES).read_to_end(&mut head).map_err(|e| member.fault(&e))?;
         if head.iter().all(u8::is_ascii_whitespace) && (head.len() as u64) < HEAD_BYTES {
@@ -140,10 +158,10 @@ impl Reading<'_> {
             Some(form) => form,
             None => form::recognise(&head_text, self.kind)?,
         };
-        let first = head_text.trim_start().chars().next();
+        let opening = head_text.trim_start().chars().next();
         let is_spread = is_spread(&head_text);
         let mut reader = Cursor::new(head).chain(reader);
-        match (form, first) {
+        match (form, opening) {
             (Form::JudgmentJsonl | Form::InstructionJson, Some('[')) => {
                 self.json_array(form, &encoding, &mut reader, member)
             }
@@ -151,13 +169,13 @@ impl Reading<'_> {
                 self.json_objects(form, &encoding, &mut reader, member)
             }
             (Form::JudgmentJsonl | Form::InstructionJson, _) => {
-                self.lines(&encoding, &mut reader, member, first_line, &mut |reading, line, number| {
+                self.lines(&encoding, &mut reader, member, first, &mut |reading, line, number| {
                     reading.json_record(form, line, number)
                 })
             }
             (Form::StatuteJsonl, _) => {
                 let mut laws = articles::Laws::default();
-                self.lines(&encoding, &mut reader, member, first_line, &mut |reading, line, number| {
+                self.lines(&encoding, &mut reader, member, first, &mut |reading, line, number| {
                     reading.article(&mut laws, line, number);
                 })?;
                 self.law(laws.take());
@@ -165,7 +183,7 @@ impl Reading<'_> {
             }
             (Form::WenshuDump, _) => {
                 let mut dump = wenshu::Dump::default();
-                self.lines(&encoding, &mut reader, member, first_line, &mut |reading, line, number| {
+                self.lines(&encoding, &mut reader, member, first, &mut |reading, line, number| {
                     reading.dumped(dump.line(line, number));
                 })?;
                 self.dumped(dump.finish());
@@ -173,6 +191,7 @@ impl Reading<'_> {
             }
             _ => {
                 let bytes = self.read_whole(&mut reader, member)?;
+                self.offsets = Offsets::whole(bytes.len() as u64);
                 let text = encoding.decode(bytes)?;
                 let document = match form {
                     Form::SpcText => spc::parse(&text)?,
@@ -201,7 +220,7 @@ impl Reading<'_> {
         encoding: &TextEncoding,
         reader: &mut dyn BufRead,
         member: &Member,
-        first_line: u32,
+        (first_line, first_byte): (u32, u64),
         each: &mut dyn FnMut(&mut Self, &str, u32),
     ) -> Result<(), Rejection> {
         if encoding.is_utf16() {
@@ -213,11 +232,14 @@ impl Reading<'_> {
         }
         let max = self.limits.max_document_bytes;
         let mut line = Vec::new();
+        self.offsets = Offsets::from(first_byte);
         for number in first_line.. {
             let length = records::read_line(reader, &mut line, max).map_err(|e| member.fault(&e).at(number))?;
             if length == 0 {
+                self.is_at_end = true;
                 break;
             }
+            self.offsets.line(number, length);
             if length > max {
                 let detail = format!("line {number}: {length} bytes, over {max} (limits.max_document_bytes)");
                 self.reject(Rejection::new(Reason::TooLarge, detail).at(number));

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clean::{Rule, RuleCounts, html, layout, markup, privacy, unicode},
     config::Limits,
-    enrich::{citation, court, date, law_name, number, statute as enrich_statute},
+    enrich::{case::CaseFacts, citation, court, date, law_name, number, statute as enrich_statute},
     error::Result,
     outcome::{Reason, Rejection},
     segment::{judgment, statute},
@@ -52,6 +52,7 @@ pub fn process(
                 rows.record(RawRecord {
                     member: None,
                     record: None,
+                    bytes: None,
                     given_id: None,
                     encoding: "unknown",
                     content: Content::Rejected(rejection.clone()),
@@ -126,6 +127,7 @@ impl<'a> Rows<'a> {
             source: name,
             raw_path: &raw_path,
             raw_record: record.record,
+            raw_bytes: record.bytes,
             raw_sha256: self.file.sha256,
             encoding: record.encoding,
         };
@@ -341,9 +343,12 @@ fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Re
         kind: Kind::Judgment.as_str(),
         document_type: document_type.as_str(),
         date: judgment_date(&text, &sections).or_else(|| date::first(raw.published.as_deref()?)).map(date::days),
-        instance: court::instance(number.as_deref(), &title).map(|i| i.as_str()),
         instrument_key: number.as_deref().map(law_name::key),
-        court_level: court.as_deref().map(|name| court::level(name).as_str()),
+        case: CaseFacts {
+            court_level: court.as_deref().map(court::level),
+            instance: court::instance(number.as_deref(), &title),
+            ..CaseFacts::default()
+        },
         issuer: court,
         number,
         sections,

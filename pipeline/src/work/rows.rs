@@ -4,19 +4,16 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, Date32Builder, Float32Builder, ListBuilder, RecordBatch, StringBuilder, StructArray, StructBuilder,
-        UInt16Builder, UInt32Builder, UInt64Builder,
+        ArrayRef, Date32Builder, Float32Builder, ListBuilder, RecordBatch, StringBuilder, StructBuilder, UInt16Builder,
+        UInt32Builder, UInt64Builder,
     },
-    buffer::NullBuffer,
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
-use corpus_format::{
-    Table,
-    table::{history_type, metadata_fields},
-};
+use corpus_format::{Table, table::history_type};
 
+use super::metadata::MetadataBuilder;
 use crate::{
-    enrich::{citation::Citation, statute::StatuteFacts},
+    enrich::{case::CaseFacts, citation::Citation, statute::StatuteFacts},
     error::{Result, arrow as arrow_error},
     segment::{judgment::Span, statute::Article},
     signals::Signals,
@@ -44,10 +41,8 @@ pub struct DocumentRow {
     pub instrument_key: Option<u64>,
     /// Facts of a statute.
     pub statute: StatuteFacts,
-    /// Level of the court.
-    pub court_level: Option<&'static str>,
-    /// Instance.
-    pub instance: Option<&'static str>,
+    /// Facts of a court document.
+    pub case: CaseFacts,
     /// Sections of a court document.
     pub sections: Vec<Span>,
     /// Articles of a statute.
@@ -69,6 +64,8 @@ pub struct Origin<'a> {
     pub raw_path: &'a str,
     /// Record in the file.
     pub raw_record: Option<u32>,
+    /// First byte of the record, and the byte after its last, where it lies in one piece.
+    pub raw_bytes: Option<(u64, u64)>,
     /// SHA-256 of the file.
     pub raw_sha256: &'a str,
     /// Encoding.
@@ -117,6 +114,8 @@ columns! {
         num_articles: UInt32Builder,
         raw_path: StringBuilder,
         raw_record: UInt32Builder,
+        raw_start: UInt64Builder,
+        raw_end: UInt64Builder,
         raw_sha256: StringBuilder,
         raw_encoding: StringBuilder,
         q_han: Float32Builder,
@@ -270,6 +269,8 @@ impl Documents {
         self.num_articles.append_value(small(row.articles.len()));
         self.raw_path.append_value(origin.raw_path);
         self.raw_record.append_option(origin.raw_record);
+        self.raw_start.append_option(origin.raw_bytes.map(|(start, _)| start));
+        self.raw_end.append_option(origin.raw_bytes.map(|(_, end)| end));
         self.raw_sha256.append_value(origin.raw_sha256);
         self.raw_encoding.append_value(origin.encoding);
         let s = &row.signals;
@@ -297,7 +298,7 @@ impl Articles {
     /// The columns between the stages.
     pub fn schema() -> SchemaRef {
         let keys = vec![key("document_row", DataType::UInt32), key("num_paragraphs", DataType::UInt16)];
-        schema_with(Table::Articles, &["split"], keys)
+        schema_with(Table::Articles, &["split", "in_force_from", "in_force_to"], keys)
     }
 
     /// Add the articles of a document.
@@ -470,72 +471,6 @@ impl Dropped {
         });
         self.bytes += excerpt.map_or(0, str::len);
         self.excerpt.append_option(excerpt);
-    }
-}
-
-/// Builder of `documents.metadata`.
-pub struct MetadataBuilder {
-    law: StringBuilder,
-    promulgated: Date32Builder,
-    effective: Date32Builder,
-    repealed: Date32Builder,
-    court_level: StringBuilder,
-    instance: StringBuilder,
-    sections: ListBuilder<StructBuilder>,
-}
-
-impl Default for MetadataBuilder {
-    fn default() -> Self {
-        let DataType::List(item) = corpus_format::table::sections_type() else { unreachable!("sections are a list") };
-        let DataType::Struct(fields) = item.data_type() else { unreachable!("of structs") };
-        Self {
-            law: StringBuilder::new(),
-            promulgated: Date32Builder::new(),
-            effective: Date32Builder::new(),
-            repealed: Date32Builder::new(),
-            court_level: StringBuilder::new(),
-            instance: StringBuilder::new(),
-            sections: ListBuilder::new(StructBuilder::from_fields(fields.clone(), 0)).with_field(item),
-        }
-    }
-}
-
-impl MetadataBuilder {
-    fn push(&mut self, row: &DocumentRow) {
-        use crate::enrich::date::days;
-        let law = Some(row.statute.law.as_str()).filter(|law| !law.is_empty());
-        self.law.append_option(law);
-        self.promulgated.append_option(row.statute.promulgated.map(days));
-        self.effective.append_option(row.statute.effective.map(days));
-        self.repealed.append_option(row.statute.repealed.map(days));
-        self.court_level.append_option(row.court_level);
-        self.instance.append_option(row.instance);
-        let spans = self.sections.values();
-        for span in &row.sections {
-            if let Some(section) = spans.field_builder::<StringBuilder>(0) {
-                section.append_value(span.section.as_str());
-            }
-            for (i, at) in [(1, span.start), (2, span.end)] {
-                if let Some(bound) = spans.field_builder::<UInt32Builder>(i) {
-                    bound.append_value(at);
-                }
-            }
-            spans.append(true);
-        }
-        self.sections.append(!row.sections.is_empty());
-    }
-
-    fn finish(&mut self) -> StructArray {
-        let arrays: Vec<ArrayRef> = vec![
-            Arc::new(self.law.finish()),
-            Arc::new(self.promulgated.finish()),
-            Arc::new(self.effective.finish()),
-            Arc::new(self.repealed.finish()),
-            Arc::new(self.court_level.finish()),
-            Arc::new(self.instance.finish()),
-            Arc::new(self.sections.finish()),
-        ];
-        StructArray::new(metadata_fields(), arrays, None::<NullBuffer>)
     }
 }
 
