@@ -35,12 +35,12 @@ static CORPUS: LazyLock<(tempfile::TempDir, bool)> = LazyLock::new(|| {
     (dir, shared.is_some())
 });
 
-fn corpus() -> PathBuf {
+pub fn corpus() -> PathBuf {
     CORPUS.0.path().join("corpus")
 }
 
 /// The labels of a file, by groups of documents with the least F1 that each must reach.
-fn labels(file: &str, groups: &[(&'static str, f64)]) -> Vec<(&'static str, f64, Vec<Value>)> {
+pub fn labels(file: &str, groups: &[(&'static str, f64)]) -> Vec<(&'static str, f64, Vec<Value>)> {
     let text = fs_err::read_to_string(support::root().join("tests/labels").join(file)).expect("labels");
     let all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let of = |source: &str| all.iter().filter(|label| label["source"] == source).cloned().collect::<Vec<_>>();
@@ -49,7 +49,7 @@ fn labels(file: &str, groups: &[(&'static str, f64)]) -> Vec<(&'static str, f64,
 }
 
 /// What is known of the labelled document, by its id in the corpus.
-fn of_label<'a, T>(label: &Value, found: &'a BTreeMap<String, T>) -> Option<&'a T> {
+pub fn of_label<'a, T>(label: &Value, found: &'a BTreeMap<String, T>) -> Option<&'a T> {
     let (source, id) = (label["source"].as_str()?, label["id"].as_str()?);
     let folder = if source == "judge-criminal" { "judge".to_owned() } else { source.replace('_', "-") };
     let is_it = |key: &&String| {

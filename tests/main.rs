@@ -8,6 +8,7 @@ mod crash;
 mod inspect;
 mod layering;
 mod manifests;
+mod metadata;
 mod rebuild;
 mod support;
 mod train;

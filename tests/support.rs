@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+use arrow::{
+    array::{Array, AsArray},
+    datatypes::DataType,
+};
 use corpus_format::{Corpus, Position, Selection, Table, reader::hash_file};
 
 /// The root of the repository: as cargo says when it runs, since clones that share a target folder share this program.
@@ -147,6 +151,29 @@ pub fn rows(corpus: &Path, table: Table, columns: &[&str]) -> Vec<Vec<String>> {
         }
     }
     rows
+}
+
+/// A value of a column as JSON, lists and structs included.
+pub fn value(column: &dyn Array, row: usize) -> serde_json::Value {
+    use serde_json::Value;
+    if column.is_null(row) {
+        return Value::Null;
+    }
+    match column.data_type() {
+        DataType::List(_) => {
+            let items = column.as_list::<i32>().value(row);
+            Value::Array((0..items.len()).map(|i| value(&items, i)).collect())
+        }
+        DataType::Struct(fields) => {
+            let columns = column.as_struct().columns();
+            Value::Object(fields.iter().zip(columns).map(|(f, c)| (f.name().clone(), value(c, row))).collect())
+        }
+        _ => {
+            let text = arrow::util::display::array_value_to_string(column, row).expect("a value");
+            let is_number = column.data_type().is_numeric();
+            if is_number { serde_json::from_str(&text).expect("a number") } else { Value::String(text) }
+        }
+    }
 }
 
 /// Write a file, and the folders above it.

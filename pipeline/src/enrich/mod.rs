@@ -1,11 +1,11 @@
 //! Read metadata out of text: dates, case numbers, courts, issuing bodies, citations.
 
+/// Amounts of money and terms.
+pub mod amount;
 /// The case of a court document.
 pub mod case;
 /// Citations of articles (《民法典》第X条).
 pub mod citation;
-/// Courts, their level, the instance, and the type of a court document.
-pub mod court;
 /// Dates in Arabic and Chinese numerals.
 pub mod date;
 /// Names of laws, full and short.

@@ -1,8 +1,16 @@
 //! Defines case numbers (（2023）京01民终123号) and statute numbers (法释〔2000〕12号) in canonical form.
 
+use super::case::NumberParts;
+
 pattern!(
     CASE,
     r"[（(〔\[［【]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］】]\s*([\p{Han}][\p{Han}0-9a-zA-Z\s、（）()\-—]{0,24}?)\s*第?\s*([0-9]+(?:[-—之、][0-9]+)*)\s*号"
+);
+
+// A court's sign, the type of case, and the number: 沪0120 刑初 684; 豫法 刑二终 字第 47; 民申 字第 12.
+pattern!(
+    PARTS,
+    r"^（([0-9]{4})）((?:最高法|\p{Han}[0-9]{2,4}|[^刑民行执赔破清司减假督催认]*?))((?:[知商海]*?)[刑民行执赔破清司减假督催认财商海知申监辖保请委他][^0-9字第]*?)字?第?([0-9][0-9\-—之、]*)号$"
 );
 
 pattern!(STATUTE, r"([\p{Han}]{1,10})\s*[（(〔\[［]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］]\s*第?\s*([0-9]{1,4})\s*号");
@@ -14,6 +22,17 @@ pub fn case_number(text: &str) -> Option<String> {
     let court = court.trim_end_matches('第');
     let ordinal = if found[0].contains('第') { "第" } else { "" };
     Some(format!("（{}）{court}{ordinal}{}号", &found[1], &found[3]))
+}
+
+/// The parts of a case number in canonical form.
+pub fn parts(case_number: &str) -> Option<NumberParts> {
+    let found = PARTS.captures(case_number)?;
+    Some(NumberParts {
+        year: found[1].parse().ok()?,
+        court: found[2].to_owned(),
+        case_type: found[3].to_owned(),
+        serial: found[4].to_owned(),
+    })
 }
 
 /// The first number of a statute in `text`, as 法释〔2000〕12号.
@@ -40,6 +59,23 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(case_number(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn case_numbers_in_parts() {
+        let cases = [
+            ("（2017）沪0120刑初684号", "2017 沪0120 刑初 684"),
+            ("（2015）刑监字第12号", "2015  刑监 12"),
+            ("（2014）豫法刑二终字第00047号", "2014 豫法 刑二终 00047"),
+            ("（2013）浙杭刑终字第3-1号", "2013 浙杭 刑终 3-1"),
+            ("（2021）最高法知民终1号", "2021 最高法 知民终 1"),
+            ("（2015）申民字第2115号", "2015  申民 2115"),
+            ("（2017）黑1226财保393号", "2017 黑1226 财保 393"),
+        ];
+        for (number, expected) in cases {
+            let parts = parts(number).expect(number);
+            assert_eq!(format!("{} {} {} {}", parts.year, parts.court, parts.case_type, parts.serial), expected);
         }
     }
 

@@ -43,7 +43,7 @@ pattern!(
 );
 pattern!(
     SIGNATURE,
-    r"(?:(?:代理)?审\s*判|执\s*行)\s*(?:长|员)[^。；，]{0,24}(?:\n|$|审判|执行|代理|人民|书记|[一二]\S{3}年)|二[〇○ＯO0零]\S{2}年\S{1,3}月\S{1,3}日\s*(?:\n|书记员|法官助理|$)"
+    r"(?:法官助理\s*\S{2,4}\s+)?(?:(?:代理)?审\s*判|执\s*行)\s*(?:长|员)[^。；，]{0,24}(?:\n|$|审判|执行|代理|人民|书记|[一二]\S{3}年)|二[〇○ＯO0零]\S{2}年\S{1,3}月\S{1,3}日\s*(?:\n|书记员|法官助理|$)"
 );
 
 /// The bytes of the court's own heading at the start of a court document, where one can be told; the title ends with it.
@@ -74,6 +74,14 @@ pub fn sections(text: &str) -> Vec<Span> {
     }
     spans.retain(|span| span.start < span.end);
     spans
+}
+
+/// The text of a section; empty where there is none.
+pub fn text_of<'a>(text: &'a str, spans: &[Span], section: Section) -> &'a str {
+    let Some(span) = spans.iter().find(|span| span.section == section) else { return "" };
+    let byte = |text: &str, chars: u32| text.char_indices().nth(chars as usize).map_or(text.len(), |(at, _)| at);
+    let start = byte(text, span.start);
+    &text[start..start + byte(&text[start..], span.end - span.start)]
 }
 
 fn count(text: &str) -> u32 {

@@ -17,7 +17,10 @@ use super::{
 use crate::{
     clean::{Rule, RuleCounts, html, layout, markup, privacy, unicode},
     config::Limits,
-    enrich::{case::CaseFacts, citation, court, date, law_name, number, statute as enrich_statute},
+    enrich::{
+        case::{self, court},
+        citation, date, law_name, number, statute as enrich_statute,
+    },
     error::Result,
     outcome::{Reason, Rejection},
     segment::{judgment, statute},
@@ -323,8 +326,9 @@ fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Re
     text.truncate(text.trim_end().len());
     let text = privacy::mask(&text, rules).into_owned();
     let opening: String = text.chars().take(400).collect();
+    let sections = judgment::sections(&text);
     let heading = judgment::heading(&text).map_or("", |range| &text[range]);
-    let number = number::case_number(&opening);
+    let number = case_number(&opening, judgment::text_of(&text, &sections, Section::Title));
     let court = court::court(&opening);
     let own_title = raw.title.map(|title| privacy::mask(unicode::fold(&title, rules).trim(), rules).into_owned());
     let title = own_title.unwrap_or_else(|| composed_title(heading, court.as_deref(), number.as_deref()));
@@ -332,23 +336,19 @@ fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Re
         DocumentType::OtherCourtDocument => court::document_type(&title),
         found => found,
     };
-    let sections = judgment::sections(&text);
     if text.contains("不公开理由") && sections.iter().all(|span| span.section != Section::Disposition) {
         return Err(Rejection {
             excerpt: Some(text),
             ..Rejection::new(Reason::Withheld, "不公开理由, and no disposition")
         });
     }
+    let known = case::Known { title: &title, document_type, court: court.as_deref(), number: number.as_deref() };
     Ok(DocumentRow {
+        case: case::facts(&text, &sections, &known),
         kind: Kind::Judgment.as_str(),
         document_type: document_type.as_str(),
         date: judgment_date(&text, &sections).or_else(|| date::first(raw.published.as_deref()?)).map(date::days),
         instrument_key: number.as_deref().map(law_name::key),
-        case: CaseFacts {
-            court_level: court.as_deref().map(court::level),
-            instance: court::instance(number.as_deref(), &title),
-            ..CaseFacts::default()
-        },
         issuer: court,
         number,
         sections,
@@ -356,6 +356,16 @@ fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Re
         text,
         ..DocumentRow::default()
     })
+}
+
+/// The case number in a document's title, or on a line of its own near it; further on it is that of another case.
+fn case_number(opening: &str, title: &str) -> Option<String> {
+    let alone = || {
+        let is_alone = |line: &&str| line.chars().count() < 40 && line.ends_with('号') && line.starts_with(['（', '(']);
+        opening.lines().find(is_alone).and_then(number::case_number)
+    };
+    let untitled = || number::case_number(opening).filter(|_| title.is_empty());
+    number::case_number(title).or_else(alone).or_else(untitled)
 }
 
 /// Court, type and case number, for a document whose source states no title.

@@ -1,0 +1,136 @@
+//! Defines charges (罪名) and causes of action (案由) as a court document names them.
+
+use super::Party;
+
+// 犯盗窃罪、诈骗罪; not 因犯盗窃罪, which is an earlier conviction.
+pattern!(
+    COMMITTED,
+    r"(?P<before>因|因涉嫌|曾|又)?犯(?:有)?[“\x22]?(?P<charges>[\p{Han}、“”\x22]{2,60}?罪(?:[、和及与]?[\p{Han}、“”\x22]{2,40}?罪)*)"
+);
+// Where the matter of a ruling is told: 指控被告人犯盗窃罪一案, 认定罪犯犯盗窃罪.
+pattern!(ACCUSED, r"(?:指控|控诉|认定|起诉|审理|自诉人)[^。；\n]{0,200}?犯");
+pattern!(CASE, r"(?P<told>[^。；\n]{2,400}?)(?:管辖权异议|再审)?一案");
+
+/// Words with 罪 that are no charge.
+const NO_CHARGES: [&str; 14] =
+    ["数罪", "漏罪", "余罪", "前罪", "后罪", "新罪", "本罪", "该罪", "此罪", "有罪", "无罪", "何罪", "原罪", "认罪"];
+
+/// The charges in `text` that follow 犯, without repeats; earlier convictions aside.
+pub fn committed(text: &str) -> Vec<String> {
+    let mut charges = Vec::new();
+    for found in COMMITTED.captures_iter(text) {
+        if found.name("before").is_none() {
+            for charge in split(&found["charges"]) {
+                if !charges.contains(&charge) {
+                    charges.push(charge);
+                }
+            }
+        }
+    }
+    charges
+}
+
+/// The charges that a document without a conviction is about: those of the first sentence that says what was found or
+/// alleged.
+pub fn alleged(header: &str) -> Vec<String> {
+    let sentences = ACCUSED.find_iter(header).map(|m| {
+        let start = m.end() - '犯'.len_utf8();
+        let end = header[start..].find(['。', '\n']).map_or(header.len(), |n| start + n);
+        &header[start..end]
+    });
+    sentences.map(committed).find(|charges| !charges.is_empty()).unwrap_or_default()
+}
+
+/// Single charges out of 盗窃罪、掩饰、隐瞒犯罪所得罪.
+fn split(list: &str) -> Vec<String> {
+    let mut charges = Vec::new();
+    let mut rest = list;
+    let mut from = 0;
+    while let Some(at) = rest[from..].find('罪').map(|at| from + at) {
+        let end = at + '罪'.len_utf8();
+        // 犯罪所得, 犯罪活动: inside of a name.
+        if rest[..at].ends_with('犯') {
+            from = end;
+            continue;
+        }
+        let charge: String = rest[..end].chars().filter(|c| !matches!(c, '“' | '”' | '"')).collect();
+        let charge = charge.trim_start_matches(['、', '和', '及', '与', '以']).trim_start_matches("犯").to_owned();
+        let is_charge = (3..=30).contains(&charge.chars().count())
+            && !NO_CHARGES.iter().any(|word| charge.ends_with(word))
+            && !["其行为", "被告人", "判处", "构成"].iter().any(|word| charge.contains(word));
+        if is_charge {
+            charges.push(charge);
+        }
+        rest = &rest[end..];
+        from = 0;
+    }
+    charges
+}
+
+/// The cause of action that stands before 一案, after the last name in that statement; or in the title.
+pub fn cause(header: &str, title: &str, parties: &[Party]) -> Option<String> {
+    let in_text = CASE.captures_iter(header).find_map(|found| named(found.name("told")?.as_str(), parties));
+    let in_title = || {
+        let end = ["一审", "二审", "再审", "执行", "申请", "民事", "行政"]
+            .iter()
+            .filter_map(|word| title.find(word))
+            .min()?;
+        named(&title[..end], parties)
+    };
+    in_text.or_else(in_title)
+}
+
+/// The cause at the end of a statement: what follows the names of parties, or a bracket.
+fn named(told: &str, parties: &[Party]) -> Option<String> {
+    let told = told.find("纠纷").map_or(told, |at| &told[..at + "纠纷".len()]);
+    let after_names = parties.iter().filter_map(|p| told.rfind(p.name.as_str()).map(|at| at + p.name.len())).max();
+    let after_bracket = told.rfind(['）', ')']).map(|at| at + told[at..].chars().next().map_or(0, char::len_utf8));
+    // 申请执行人A与被执行人B, in documents that cut the parties out.
+    let after_role = ["被告", "被申请人", "被执行人", "被上诉人", "第三人"]
+        .iter()
+        .filter_map(|r| told.rfind(r).map(|at| at + r.len()))
+        .max();
+    let start = after_names.max(after_bracket).or(after_role)?;
+    let cause = told[start..].trim_start_matches(['、', '，', ',', ' ', '等']);
+    let cause = ["之间的", "之间", "因", "的", "关于", "发生", "为", "一般"]
+        .iter()
+        .fold(cause, |cause, word| cause.strip_prefix(word).unwrap_or(cause));
+    let is_cause = (3..=40).contains(&cause.chars().count())
+        && !cause.contains(['，', '。', '《', '号'])
+        && ["纠纷", "争议", "支付令", "征收", "确认", "撤销", "处罚", "赔偿", "特别程序", "宣告失踪", "宣告死亡"]
+            .iter()
+            .any(|end| cause.ends_with(end));
+    is_cause.then(|| cause.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corpus_format::legal::PartyKind;
+
+    #[test]
+    fn charges_are_split_and_earlier_ones_left_out() {
+        let text = "被告人张某犯掩饰、隐瞒犯罪所得罪、盗窃罪，判处有期徒刑一年；犯帮助信息网络犯罪活动罪，判处。曾因犯抢劫罪被判处。数罪并罚。又犯新罪。";
+        assert_eq!(committed(text), ["掩饰、隐瞒犯罪所得罪", "盗窃罪", "帮助信息网络犯罪活动罪"]);
+        let header = "被告人张某，男。1999年因犯盗窃罪被判处有期徒刑。某检察院指控被告人张某犯故意杀人罪和抢劫罪一案。认定犯别的罪。";
+        assert_eq!(alleged(header), ["故意杀人罪", "抢劫罪"]);
+    }
+
+    #[test]
+    fn causes_follow_the_last_party() {
+        let party = |name: &str| Party { role: "原告".into(), kind: PartyKind::Person, name: name.into() };
+        let parties = [party("某甲公司"), party("王某")];
+        let cases = [
+            ("\n原告某甲公司与被告王某买卖合同纠纷一案，本院受理。", Some("买卖合同纠纷")),
+            (
+                "\n某甲公司因与王某（以下简称王）、第三人某甲公司与公司有关的纠纷管辖权异议一案",
+                Some("与公司有关的纠纷"),
+            ),
+            ("\n申请执行人某行与被执行人某人一案，", None),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(cause(header, "", &parties).as_deref(), expected, "{header}");
+        }
+        assert_eq!(cause("", "某甲公司与王某租赁合同纠纷一审民事判决书", &parties).as_deref(), Some("租赁合同纠纷"));
+    }
+}
