@@ -9,6 +9,7 @@ mod inspect;
 mod layering;
 mod manifests;
 mod metadata;
+mod privacy;
 mod rebuild;
 mod support;
 mod train;

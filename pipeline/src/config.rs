@@ -20,6 +20,9 @@ pub struct Config {
     /// What bounds memory and work.
     #[serde(default)]
     pub limits: Limits,
+    /// What is masked of people in court documents and instruction records.
+    #[serde(default)]
+    pub privacy: Privacy,
     /// When a document is not worth training on, per kind.
     #[serde(default)]
     pub filter: Profiles<FilterProfile>,
@@ -100,6 +103,22 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { unit_bytes: 4 << 20, memory_bytes: 128 << 20, max_document_bytes: 16 << 20, max_archive_bytes: 4 << 30 }
+    }
+}
+
+/// What is masked of people in court documents and instruction records.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Privacy {
+    /// Whether anything is: numbers and addresses of people, their birth dates, and the names of parties and witnesses.
+    pub mask: bool,
+    /// Whether lawyers lose their names too; judges, clerks and prosecutors keep theirs.
+    pub lawyers: bool,
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self { mask: true, lawyers: false }
     }
 }
 
@@ -248,6 +267,7 @@ impl Config {
             output: Output::default(),
             sources,
             limits: Limits::default(),
+            privacy: Privacy::default(),
             filter: Profiles::default(),
             dedup: Profiles::default(),
             split: SplitConfig::default(),

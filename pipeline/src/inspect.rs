@@ -189,7 +189,8 @@ fn raw(corpus: &Corpus, source: &str, raw_path: &str, record: &str) -> Result<Op
 
 fn stages(text: &mut String, corpus: &Corpus, id: &str, raw_path: &str, raw: RawRecord, kind: Kind) -> Result<()> {
     let config = Config::read(&corpus.dir().join("config.toml"))?;
-    let at = raw.record.map_or(String::new(), |n| format!(", record {n}"));
+    let bytes = raw.bytes.map_or(String::new(), |(start, end)| format!(", bytes {start}..{end}"));
+    let at = raw.record.map_or(String::new(), |n| format!(", record {n}{bytes}"));
     let document = match raw.content {
         Content::Document(document) => document,
         Content::Instruction(_) => return Ok(()),
@@ -202,7 +203,8 @@ fn stages(text: &mut String, corpus: &Corpus, id: &str, raw_path: &str, raw: Raw
     let form = document.form.as_str();
     let _ = writeln!(text, "read      {raw_path}{at}: {form}, {}, {} bytes", raw.encoding, before.len());
     let mut rules = RuleCounts::default();
-    let row = match process::document(id, kind, raw_path, document, &mut rules, &mut Scratch::default()) {
+    let row = match process::document(id, kind, raw_path, document, config.privacy, &mut rules, &mut Scratch::default())
+    {
         Ok(row) => row,
         Err(_) => return Ok(()),
     };

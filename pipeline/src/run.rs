@@ -37,7 +37,7 @@ pub struct Built {
 pub fn build(config: &Config, progress: &Progress) -> Result<Built> {
     // read: which files there are, and their hashes.
     let sources = sources(config, progress)?;
-    let units = plan::units(&sources, &config.limits);
+    let units = plan::units(&sources, config);
     let stamp = stamp(config, &sources, &units);
 
     let sealing = Sealing::open(&config.output.shards)?;
@@ -125,7 +125,7 @@ fn process_units(
             Some(finished) => finished,
             None => {
                 let (source, files) = &sources[unit.source];
-                process::process(unit, source, files, &config.limits, store.writer(&unit.key)?)?
+                process::process(unit, source, files, config, store.writer(&unit.key)?)?
             }
         };
         bar.add(unit.bytes);

@@ -6,6 +6,8 @@ pub mod html;
 pub mod layout;
 /// Markdown and HTML remnants.
 pub mod markup;
+/// Names of people.
+pub mod names;
 /// Numbers and dates that are a person's.
 pub mod privacy;
 /// Characters: composition, width, spaces, invisible and lost characters.
@@ -78,6 +80,8 @@ rules! {
     Email = "e-mail address masked",
     /// A car's number after its province and city.
     Plate = "number plate masked",
+    /// A person's name.
+    Name = "name masked",
     /// Month and day of a birth date.
     BirthDate = "birth date reduced to its year",
 }

@@ -1,5 +1,5 @@
 //! Defines what is masked of people: identity cards, telephones, bank accounts, e-mail addresses, number plates, and
-//! of birth dates all but the year. Names are not masked here: courts mask those of most people themselves.
+//! of birth dates all but the year.
 //!
 //! Masks are written as courts write theirs, ×××. A number is masked where its own check digit or the words before it say
 //! what it is, so that amounts and case numbers stay.

@@ -4,12 +4,12 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::Limits,
+    config::Config,
     sources::files::{Part, RawFile, Source},
 };
 
 /// Bumped when the code of the stages up to measuring changes what it writes.
-const STAGES_VERSION: u32 = 7;
+const STAGES_VERSION: u32 = 8;
 
 /// Some files of one source, processed by one thread into one set of rows.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub struct Unit {
 }
 
 /// Group the files of all sources into units of about `unit_bytes`, in order.
-pub fn units(sources: &[(Source, Vec<RawFile>)], limits: &Limits) -> Vec<Unit> {
+pub fn units(sources: &[(Source, Vec<RawFile>)], config: &Config) -> Vec<Unit> {
     let mut units = Vec::new();
     for (index, (source, files)) in sources.iter().enumerate() {
         let mut pending = Vec::new();
@@ -33,14 +33,14 @@ pub fn units(sources: &[(Source, Vec<RawFile>)], limits: &Limits) -> Vec<Unit> {
         let mut close = |pending: &mut Vec<(usize, Option<Part>)>, bytes: &mut u64| {
             if !pending.is_empty() {
                 let picked = std::mem::take(pending);
-                let key = key(source, files, &picked, limits);
+                let key = key(source, files, &picked, config);
                 units.push(Unit { source: index, files: picked, key, bytes: std::mem::take(bytes) });
             }
         };
         for (i, file) in files.iter().enumerate() {
             let parts = file.state.as_ref().map(|hashed| hashed.parts.as_slice()).unwrap_or_default();
             if parts.is_empty() {
-                if pending_bytes + file.bytes > limits.unit_bytes {
+                if pending_bytes + file.bytes > config.limits.unit_bytes {
                     close(&mut pending, &mut pending_bytes);
                 }
                 pending.push((i, None));
@@ -58,7 +58,7 @@ pub fn units(sources: &[(Source, Vec<RawFile>)], limits: &Limits) -> Vec<Unit> {
     units
 }
 
-fn key(source: &Source, files: &[RawFile], picked: &[(usize, Option<Part>)], limits: &Limits) -> String {
+fn key(source: &Source, files: &[RawFile], picked: &[(usize, Option<Part>)], config: &Config) -> String {
     let manifest = &source.manifest;
     let mut hasher = Sha256::new();
     let mut field = |text: &str| {
@@ -70,6 +70,8 @@ fn key(source: &Source, files: &[RawFile], picked: &[(usize, Option<Part>)], lim
     field(&manifest.name);
     field(manifest.kind.as_str());
     field(manifest.form.map_or("", |form| form.as_str()));
+    let limits = &config.limits;
+    field(&format!("{:?}", config.privacy));
     field(&format!("{} {}", limits.max_document_bytes, limits.max_archive_bytes));
     for (i, part) in picked {
         let file = &files[*i];

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, path::Path};
 
 use corpus_format::{
-    legal::{DocumentType, Kind, Section},
+    legal::{DocumentType, Kind, PartyKind, Section},
     manifest::Form,
 };
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -15,8 +15,8 @@ use super::{
     store::{Finished, UnitWriter},
 };
 use crate::{
-    clean::{Rule, RuleCounts, html, layout, markup, privacy, unicode},
-    config::Limits,
+    clean::{Rule, RuleCounts, html, layout, markup, names, privacy, unicode},
+    config::{Config, Privacy},
     enrich::{
         case::{self, court},
         citation, date, law_name, number, statute as enrich_statute,
@@ -42,10 +42,10 @@ pub fn process(
     unit: &Unit,
     source: &Source,
     files: &[RawFile],
-    limits: &Limits,
+    config: &Config,
     writer: UnitWriter,
 ) -> Result<Finished> {
-    let mut rows = Rows::new(source, writer);
+    let mut rows = Rows::new(source, config.privacy, writer);
     for (i, part) in &unit.files {
         let file = &files[*i];
         let sha256 = match &file.state {
@@ -64,7 +64,7 @@ pub fn process(
             }
         };
         rows.file = FileContext { name: &file.name, sha256 };
-        sources::read_file(file, *part, source.manifest.kind, source.manifest.form, limits, &mut |record| {
+        sources::read_file(file, *part, source.manifest.kind, source.manifest.form, &config.limits, &mut |record| {
             rows.record(record);
         });
         if let Some(error) = rows.error.take() {
@@ -82,6 +82,7 @@ struct FileContext<'a> {
 
 struct Rows<'a> {
     source: &'a Source,
+    privacy: Privacy,
     file: FileContext<'a>,
     writer: UnitWriter,
     documents: Documents,
@@ -97,9 +98,10 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(source: &'a Source, writer: UnitWriter) -> Self {
+    fn new(source: &'a Source, privacy: Privacy, writer: UnitWriter) -> Self {
         Self {
             source,
+            privacy,
             file: FileContext { name: "", sha256: "" },
             writer,
             documents: Documents::default(),
@@ -138,7 +140,8 @@ impl<'a> Rows<'a> {
             Content::Rejected(rejection) => self.drop(&id, &origin, &rejection),
             Content::Instruction(mut record) => {
                 let turns = record.history.iter_mut().flat_map(|(q, a)| [q, a]);
-                for part in [&mut record.instruction, &mut record.input, &mut record.output].into_iter().chain(turns) {
+                let parts = [&mut record.instruction, &mut record.input, &mut record.output].into_iter().chain(turns);
+                for part in parts.filter(|_| self.privacy.mask) {
                     if let Cow::Owned(masked) = privacy::mask(part, &mut self.rules) {
                         *part = masked;
                     }
@@ -152,7 +155,8 @@ impl<'a> Rows<'a> {
                 self.instructions.push(&id, &record, &origin, xxh3_64(id.as_bytes()), hasher.digest());
             }
             Content::Document(raw) => {
-                match document(&id, self.source.manifest.kind, &raw_path, raw, &mut self.rules, &mut self.scratch) {
+                let kind = self.source.manifest.kind;
+                match document(&id, kind, &raw_path, raw, self.privacy, &mut self.rules, &mut self.scratch) {
                     Ok(row) => {
                         self.documents.push(&row, &origin, xxh3_64(id.as_bytes()));
                         self.articles.push(&row, origin.source, self.document_rows);
@@ -228,11 +232,12 @@ pub fn document(
     kind: Kind,
     raw_path: &str,
     raw: RawDocument,
+    privacy: Privacy,
     rules: &mut RuleCounts,
     scratch: &mut Scratch,
 ) -> std::result::Result<DocumentRow, Rejection> {
     let mut row = match kind {
-        Kind::Judgment => judgment_row(raw, rules)?,
+        Kind::Judgment => judgment_row(raw, privacy, rules)?,
         _ => statute_row(&raw, raw_path, rules)?,
     };
     if row.text.is_empty() {
@@ -307,7 +312,11 @@ fn statute_row(
 
 /// # Errors
 /// A notice that the document is withheld.
-fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Result<DocumentRow, Rejection> {
+fn judgment_row(
+    mut raw: RawDocument,
+    privacy: Privacy,
+    rules: &mut RuleCounts,
+) -> std::result::Result<DocumentRow, Rejection> {
     if raw.form == Form::WenshuPage {
         raw.text = html::text(&raw.text, rules);
     }
@@ -324,7 +333,9 @@ fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Re
         }
     }
     text.truncate(text.trim_end().len());
-    let text = privacy::mask(&text, rules).into_owned();
+    if privacy.mask {
+        text = privacy::mask(&text, rules).into_owned();
+    }
     let opening: String = text.chars().take(400).collect();
     let sections = judgment::sections(&text);
     let heading = judgment::heading(&text).map_or("", |range| &text[range]);
@@ -336,26 +347,55 @@ fn judgment_row(mut raw: RawDocument, rules: &mut RuleCounts) -> std::result::Re
         DocumentType::OtherCourtDocument => court::document_type(&title),
         found => found,
     };
-    if text.contains("不公开理由") && sections.iter().all(|span| span.section != Section::Disposition) {
-        return Err(Rejection {
-            excerpt: Some(text),
-            ..Rejection::new(Reason::Withheld, "不公开理由, and no disposition")
-        });
-    }
     let known = case::Known { title: &title, document_type, court: court.as_deref(), number: number.as_deref() };
-    Ok(DocumentRow {
-        case: case::facts(&text, &sections, &known),
+    let case = case::facts(&text, &sections, &known);
+    let mut row = DocumentRow {
         kind: Kind::Judgment.as_str(),
         document_type: document_type.as_str(),
         date: judgment_date(&text, &sections).or_else(|| date::first(raw.published.as_deref()?)).map(date::days),
         instrument_key: number.as_deref().map(law_name::key),
         issuer: court,
         number,
+        case,
         sections,
         title,
         text,
         ..DocumentRow::default()
-    })
+    };
+    if privacy.mask {
+        mask_names(&mut row, privacy, rules);
+    }
+    if row.text.contains("不公开理由") && row.sections.iter().all(|span| span.section != Section::Disposition) {
+        let excerpt = Some(row.text);
+        return Err(Rejection { excerpt, ..Rejection::new(Reason::Withheld, "不公开理由, and no disposition") });
+    }
+    Ok(row)
+}
+
+/// Mask the names of people in a court document, in the same way everywhere.
+fn mask_names(row: &mut DocumentRow, privacy: Privacy, rules: &mut RuleCounts) {
+    let of_kind = |kind| {
+        let parties = row.case.parties.iter().filter(move |party| party.kind == kind);
+        parties.map(|party| party.name.as_str()).collect()
+    };
+    let known = names::Known {
+        parties: of_kind(PartyKind::Person),
+        bodies: of_kind(PartyKind::Organization),
+        signers: row.case.judges.iter().map(|judge| judge.name.as_str()).collect(),
+        keeps_lawyers: !privacy.lawyers,
+    };
+    let masks = names::Masks::new(&names::people(&row.text, &known), &row.text);
+    let masked = |text: &mut String, rules: &mut RuleCounts| {
+        if let Cow::Owned(masked) = masks.apply(text, rules) {
+            *text = masked;
+        }
+    };
+    masked(&mut row.text, rules);
+    let mut repeats = RuleCounts::default();
+    masked(&mut row.title, &mut repeats);
+    let causes = row.case.cause.iter_mut();
+    row.case.parties.iter_mut().map(|party| &mut party.name).chain(causes).for_each(|t| masked(t, &mut repeats));
+    row.sections = judgment::sections(&row.text);
 }
 
 /// The case number in a document's title, or on a line of its own near it; further on it is that of another case.
