@@ -11,6 +11,7 @@ mod manifests;
 mod metadata;
 mod privacy;
 mod rebuild;
+mod score;
 mod support;
 mod train;
 mod train_vocab;

@@ -1,0 +1,126 @@
+//! Reads a file of answers as LawBench lays it out: an object of items under the keys "0", "1" and so on.
+
+use std::{fmt, path::Path};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+
+use crate::{Error, Result};
+
+/// A model's answer to an item, and what it is judged by. The prompt beside them is not read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Answer {
+    /// What the model answered.
+    pub prediction: String,
+    /// The reference.
+    #[serde(rename = "refr")]
+    pub reference: String,
+}
+
+/// Read the answers of a file, in the order of their keys.
+pub fn read(path: &Path) -> Result<Vec<Answer>> {
+    let bytes = fs_err::read(path)?;
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    if text.trim_ascii().is_empty() {
+        return Err(Error::invalid(path, "the file is empty"));
+    }
+    let Items(items) = serde_json::from_slice(text)
+        .map_err(|source| Error::BadPredictions { at: path.display().to_string(), source })?;
+    if items.is_empty() {
+        return Err(Error::invalid(path, "no items"));
+    }
+    in_order(path, items)
+}
+
+/// Items in the order of the file, with their keys.
+struct Items(Vec<(String, Answer)>);
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Items;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of items with `prediction` and `refr`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Items, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = map.next_entry()? {
+                    items.push(item);
+                }
+                Ok(Items(items))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Check that the keys are 0, 1, … without a gap, in any order.
+fn in_order(path: &Path, items: Vec<(String, Answer)>) -> Result<Vec<Answer>> {
+    let count = items.len();
+    let mut slots: Vec<Option<Answer>> = vec![None; count];
+    for (key, answer) in items {
+        let place = key.parse::<usize>().ok().filter(|place| place.to_string() == key);
+        let Some(place) = place else {
+            return Err(Error::invalid(path, format!("the key {key:?} is not a number from 0 on")));
+        };
+        let Some(slot) = slots.get_mut(place) else {
+            return Err(Error::invalid(path, format!("the key {key:?} is too high for {count} items; one is missing")));
+        };
+        if slot.replace(answer).is_some() {
+            return Err(Error::invalid(path, format!("the key {key:?} occurs twice")));
+        }
+    }
+    // As many different keys below `count` as there are items: none is missing.
+    Ok(slots.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Vec<Answer>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1-2.json");
+        fs_err::write(&path, text).unwrap();
+        read(&path).map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            assert!(error.to_string().contains("1-2.json"), "{error}");
+            format!("{error}{cause}")
+        })
+    }
+
+    #[test]
+    fn items_come_in_the_order_of_their_keys() {
+        let text = "\u{feff}{\"1\":{\"prediction\":\"b\",\"refr\":\"B\"},\n\"0\":{\"origin_prompt\":[{\"role\":\"HUMAN\"}],\
+                    \"prediction\":\"a\",\"refr\":\"A\"}}";
+        let answers = read_text(text).unwrap();
+        assert_eq!(answers.iter().map(|answer| answer.prediction.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let refused = |text: &str, expected: &str| {
+            let error = read_text(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        let item = "{\"prediction\":\"a\",\"refr\":\"A\"}";
+        refused("", "the file is empty");
+        refused(" \n", "the file is empty");
+        refused("{}", "no items");
+        refused("[]", "expected an object of items with `prediction` and `refr` at line 1");
+        refused("{\n\"0\": {\"prediction\": \"a\",,}}", "at line 2 column");
+        refused("{\"0\":\n{\"prediction\":\"a\"}}", "missing field `refr` at line 2");
+        refused("{\"0\":\n{\"refr\":\"a\"}}", "missing field `prediction` at line 2");
+        refused("{\"0\":{\"refr\":\"a\",\n\"prediction\":null}}", "invalid type: null, expected a string at line 2");
+        refused(&format!("{{\"0\":{item},\"2\":{item}}}"), "the key \"2\" is too high for 2 items; one is missing");
+        refused(&format!("{{\"0\":{item},\"00\":{item}}}"), "the key \"00\" is not a number from 0 on");
+        refused(&format!("{{\"0\":{item},\"0\":{item}}}"), "the key \"0\" occurs twice");
+        refused(&format!("{{\"0\":{item},\"x\":{item}}}"), "the key \"x\" is not a number from 0 on");
+        refused(&format!("{{\"0\":{item}"), "at line 1 column");
+    }
+}
