@@ -7,6 +7,7 @@ cache := env("XDG_CACHE_HOME", home_directory() / ".cache") / "lawlm"
 pipeline := target / "release" / "pipeline"
 vocab := target / "release" / "vocab"
 trainer := target / "release" / "trainer"
+evaluator := target / "release" / "evaluator"
 
 # Where there is a CUDA compiler, the trainer is built for the GPU; where there is NCCL, for several.
 has_cuda := `command -v nvcc || true`
@@ -41,6 +42,10 @@ instruct config="trainer/configs/smoke-instruct.toml" *arguments: _build-trainer
 # Write a run's model as transformers and PEFT load it.
 export run: _build-trainer
     @"{{trainer}}" export "{{run}}"
+
+# Score answers to LawBench: a folder of MODEL/TASK.json → a table, or JSON lines with --json; no model is needed.
+score predictions *arguments: _build
+    @"{{evaluator}}" score "{{predictions}}" {{arguments}}
 
 # Run all tests.
 test: _build _readers

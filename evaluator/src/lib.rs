@@ -2,6 +2,9 @@
 //!
 //! Read in the order in which a score comes about: a folder of answers, the rule of a task, a row.
 
+#[macro_use]
+mod pattern;
+
 /// What LawBench consists of: its tasks, their label lists, and files of answers to them.
 pub mod lawbench;
 /// Chinese numerals in text.

@@ -1,9 +1,5 @@
 //! Judges an amount of money (3-7).
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::{Judged, Mode, Verdict};
 use crate::{characters::ascii_digits, lawbench::Answer, number};
 
@@ -28,14 +24,13 @@ pub(super) fn judge(answer: &Answer, mode: Mode) -> Judged {
 
 /// Runs of digits, with a fraction.
 fn published(text: &str) -> Vec<f64> {
-    static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d+\.?\d*").expect("a pattern"));
+    pattern!(NUMBER, r"\d+\.?\d*");
     NUMBER.find_iter(text).filter_map(|number| ascii_digits(number.as_str()).parse().ok()).collect()
 }
 
 /// Numbers as people write them: 8,500 and 1.2万 and 八千五百.
 fn written(text: &str) -> Vec<f64> {
-    static NUMBERS: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(\d+(?:[,，]\d+)*)((?:\.\d+)?)\s*([万亿]?)").expect("a pattern"));
+    pattern!(NUMBERS, r"(\d+(?:[,，]\d+)*)((?:\.\d+)?)\s*([万亿]?)");
     let text = ascii_digits(&number::to_arabic(text));
     let mut amounts = Vec::new();
     for found in NUMBERS.captures_iter(&text) {

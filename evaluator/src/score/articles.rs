@@ -1,9 +1,5 @@
 //! Judges numbers of articles of the Criminal Law (3-1).
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::{Judged, Mode, Verdict, set_f1};
 use crate::{characters::ascii_digits, lawbench::Answer, number};
 
@@ -40,31 +36,33 @@ fn distinct(mut numbers: Vec<String>) -> Vec<String> {
     numbers
 }
 
+pattern!(DIGITS, r"\d+");
+
 /// The first number of each piece between enumeration commas, whatever it is the number of.
 fn published(text: &str) -> Vec<String> {
-    static PATTERNS: LazyLock<[Regex; 3]> =
-        LazyLock::new(|| ["第(.*?)款", "第(.*?)条", r"\d+"].map(|pattern| Regex::new(pattern).expect("a pattern")));
-    let [paragraph, article, digits] = &*PATTERNS;
+    pattern!(PARAGRAPH, "第(.*?)款");
+    pattern!(ARTICLE, "第(.*?)条");
     let number = |piece: &str| {
         let piece = piece.replace("万元", "元");
-        let piece = paragraph.replace_all(&piece, "");
-        let piece = number::to_arabic(&article.replace_all(&piece, "$1"));
-        digits.find(&piece).map(|number| plain(number.as_str()))
+        let piece = PARAGRAPH.replace_all(&piece, "");
+        let piece = number::to_arabic(&ARTICLE.replace_all(&piece, "$1"));
+        DIGITS.find(&piece).map(|number| plain(number.as_str()))
     };
     distinct(text.split('、').filter_map(number).collect())
 }
 
+/// The name of a law, in its marks or before an article, with the year or number in brackets.
+const LAW: &str = r"《[^》\n]*》|\p{Han}{0,30}(?:法典?|修正案|条例|规定|解释|意见|办法)(?:[（(][^）)\n]{0,8}[）)])?";
+
+/// One of several numbers of articles, and what stands between two.
+const NUMBER: &str = r"\d+\s*条?(?:之\d+)?";
+const AND: &str = r"\s*(?:[、,，和及与至]|以及)\s*";
+
 /// Every article that is cited from the Criminal Law, or from a law that is not named. Where no article is cited,
 /// what is a number and nothing else counts as one, since the task asks for numbers.
 fn cited(text: &str) -> Vec<String> {
-    static CITED: LazyLock<Regex> = LazyLock::new(|| {
-        let number = r"第?\s*\d+\s*条?(?:之\d+)?";
-        let pattern = format!(
-            r"(《[^》\n]*》|\p{{Han}}{{0,30}}(?:法典?|修正案|条例|规定|解释|意见|办法)(?:[（(][^）)\n]{{0,8}}[）)])?)|第?\s*(\d+(?:条?(?:之\d+)?\s*(?:[、,，和及与至]|以及)\s*{number})*\s*条)"
-        );
-        Regex::new(&pattern).expect("a pattern")
-    });
-    static DIGITS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(之?)(\d+)").expect("a pattern"));
+    pattern!(CITED, &format!("({LAW})|第?\\s*({NUMBER}(?:{AND}第?\\s*{NUMBER})*)\\s*条"));
+    pattern!(INSERTED, r"之\d+");
     let text = ascii_digits(&number::to_arabic(text));
     let (mut numbers, mut is_criminal_law, mut has_citation) = (Vec::new(), true, false);
     for found in CITED.captures_iter(&text) {
@@ -73,8 +71,9 @@ fn cited(text: &str) -> Vec<String> {
         } else if let Some(list) = found.get(2) {
             has_citation = true;
             // An inserted article (之一) counts as the one it stands behind: references have no others.
-            let articles = DIGITS.captures_iter(list.as_str()).filter(|number| number[1].is_empty());
-            numbers.extend(articles.filter(|_| is_criminal_law).map(|number| plain(&number[2])));
+            let list = INSERTED.replace_all(list.as_str(), "");
+            let articles = DIGITS.find_iter(&list).filter(|_| is_criminal_law);
+            numbers.extend(articles.map(|number| plain(number.as_str())));
         }
     }
     if !has_citation {

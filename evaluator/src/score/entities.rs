@@ -1,8 +1,5 @@
 //! Judges values of entities by type (2-6).
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use rustc_hash::FxHashMap;
 
 use super::{Judged, Mode, Verdict, characters::overlap, triggers::soft_f1};
@@ -68,8 +65,7 @@ fn published(text: &str) -> Entities<'_> {
 /// What stands after each type and a colon, up to a line break, a space, a semicolon or the next type: the last one of
 /// each type.
 fn listed(text: &str) -> Entities<'_> {
-    static HEAD: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(&format!("({})\\s*[:：]", TYPES.join("|"))).expect("a pattern"));
+    pattern!(HEAD, &format!(r"({})\s*[:：]", TYPES.join("|")));
     let mut entities = Entities::default();
     let mut heads = HEAD.captures_iter(text).peekable();
     while let Some(head) = heads.next() {

@@ -2,10 +2,6 @@
 //!
 //! Lin, "ROUGE: A package for automatic evaluation of summaries", 2004.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::{Mode, Verdict, lcs, words};
 use crate::{
     characters::{is_blank, is_space},
@@ -21,14 +17,14 @@ pub(super) fn judge(prefix: &str, answer: &Answer, mode: Mode) -> Verdict {
         Mode::Official => {
             let blank = is_blank(&answer.prediction);
             let prediction = if blank { NO_CONTENT.to_owned() } else { spaced(&answer.prediction) };
-            let reference = spaced(&reference);
+            let (prediction, reference) = (sentences(&prediction), sentences(&spaced(&reference)));
             Verdict::answered(f1(&published_tokens(&prediction), &published_tokens(&reference)))
         }
         Mode::Strict if is_blank(&answer.prediction) => Verdict::abstained(),
         Mode::Strict => {
             let prediction = without(&answer.prediction, prefix);
             let (prediction, reference) = (spaced(&prediction), spaced(&reference));
-            Verdict::answered(f1(&tokens(&prediction), &tokens(&reference)))
+            Verdict::answered(f1(&tokens(&prediction).collect::<Vec<_>>(), &tokens(&reference).collect::<Vec<_>>()))
         }
     }
 }
@@ -38,7 +34,7 @@ fn without(text: &str, prefix: &str) -> String {
 }
 
 /// F1 of two texts, with the small number that keeps the published one from dividing by nought.
-fn f1<T: Eq + std::hash::Hash>(prediction: &[T], reference: &[T]) -> f64 {
+fn f1(prediction: &[&str], reference: &[&str]) -> f64 {
     let shared = lcs::length(reference, prediction) as f64;
     let (precision, recall) = (shared / prediction.len().max(1) as f64, shared / reference.len().max(1) as f64);
     2.0 * (precision * recall / (precision + recall + 1e-8))
@@ -49,21 +45,19 @@ fn spaced(text: &str) -> String {
     words::cut(text).join(" ")
 }
 
-fn tokens(spaced: &str) -> Vec<&str> {
-    spaced.split(is_space).filter(|token| !token.is_empty()).collect()
+fn tokens(spaced: &str) -> impl Iterator<Item = &str> {
+    spaced.split(is_space).filter(|token| !token.is_empty())
 }
 
-/// The tokens of the published scorer: it cuts sentences before words, and a sentence of nothing but white space has
-/// one empty token, which counts and can match.
-fn published_tokens(spaced: &str) -> Vec<String> {
-    let cut = sentences(spaced);
-    let cut = cut.trim_end_matches(is_space);
+/// The tokens of the published scorer: a sentence, or a line, of nothing but white space has one empty token, which
+/// counts and can match.
+fn published_tokens(sentences: &str) -> Vec<&str> {
     let mut all = Vec::new();
-    for sentence in cut.split('\n').filter(|sentence| !sentence.is_empty()) {
+    for sentence in sentences.trim_end_matches(is_space).split('\n').filter(|sentence| !sentence.is_empty()) {
         let before = all.len();
-        all.extend(tokens(sentence).into_iter().map(str::to_owned));
+        all.extend(tokens(sentence));
         if all.len() == before {
-            all.push(String::new());
+            all.push("");
         }
     }
     all
@@ -72,11 +66,13 @@ fn published_tokens(spaced: &str) -> Vec<String> {
 /// A text with a line break after each sentence. Each pattern takes the character after the end of a sentence too, so
 /// that of two ends side by side only the first counts.
 fn sentences(text: &str) -> String {
-    static ENDS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
-        [r"([。！？?])([^”’])", r"(\.{6})([^”’])", r"(…{2})([^”’])", r"([。！？?][”’])([^，。！？?])"]
-            .map(|pattern| Regex::new(pattern).expect("a pattern"))
-    });
-    ENDS.iter().fold(text.to_owned(), |text, end| end.replace_all(&text, "$1\n$2").into_owned())
+    pattern!(MARK, r"([。！？?])([^”’])");
+    pattern!(DOTS, r"(\.{6})([^”’])");
+    pattern!(ELLIPSIS, r"(…{2})([^”’])");
+    pattern!(QUOTE, r"([。！？?][”’])([^，。！？?])");
+    [&*MARK, &*DOTS, &*ELLIPSIS, &*QUOTE]
+        .iter()
+        .fold(text.to_owned(), |text, end| end.replace_all(&text, "$1\n$2").into_owned())
 }
 
 #[cfg(test)]
@@ -117,9 +113,9 @@ mod tests {
 
     #[test]
     fn a_sentence_of_white_space_is_a_token_as_published() {
-        assert_eq!(published_tokens("甲 。 \n 乙"), ["甲", "。", "", "乙"]);
+        assert_eq!(published_tokens(&sentences("甲 。 \n 乙")), ["甲", "。", "", "乙"]);
         assert_eq!(published_tokens("甲\n\n乙 \n "), ["甲", "乙"]);
-        assert_eq!(tokens("甲 。 \n 乙"), ["甲", "。", "乙"]);
+        assert_eq!(tokens("甲 。 \n 乙").collect::<Vec<_>>(), ["甲", "。", "乙"]);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Judges months of imprisonment (3-4, 3-5) by the distance of logarithms.
 
-use std::sync::LazyLock;
-
 use regex::{Captures, Regex};
 
 use super::{Judged, Mode, Verdict};
@@ -45,12 +43,12 @@ fn ln_after(months: &str) -> f64 {
 
 /// The first months, or else the first years: `3年6个月` is 6.
 fn published(text: &str) -> Option<String> {
-    static FORMS: LazyLock<[Regex; 3]> =
-        LazyLock::new(|| [r"(\d+)个月", r"(\d+)月", r"(\d+)年"].map(|pattern| Regex::new(pattern).expect("a pattern")));
+    pattern!(COUNTED, r"(\d+)个月");
+    pattern!(NAMED, r"(\d+)月");
+    pattern!(YEARS, r"(\d+)年");
     let text = number::to_arabic(text);
-    let [counted, named, years] = &*FORMS;
     let first = |form: &Regex| form.captures(&text).map(|found| ascii_digits(&found[1]));
-    first(counted).or_else(|| first(named)).or_else(|| first(years).map(|years| in_months(&years)))
+    first(&COUNTED).or_else(|| first(&NAMED)).or_else(|| first(&YEARS).map(|years| in_months(&years)))
 }
 
 fn in_months(years: &str) -> String {
@@ -58,27 +56,25 @@ fn in_months(years: &str) -> String {
     years.parse::<u128>().ok().and_then(|years| years.checked_mul(12)).map_or(years.to_owned(), |m| m.to_string())
 }
 
+/// A number of months or years, and years before months.
+const NUMBER: &str = r"(\d+(?:\.\d+)?)";
+const YEARS_AND: &str = r"(?:(\d{1,2}(?:\.\d+)?)年(?:零|又)?)?";
+
 /// The first term as people write it: years and months together, months, or years; dates are no terms.
 fn written(text: &str) -> Option<String> {
-    static FORMS: LazyLock<[Regex; 3]> = LazyLock::new(|| {
-        [
-            r"(?:(\d{1,2}(?:\.\d+)?)年(?:零|又)?)?(\d+(?:\.\d+)?)个月",
-            r"(?:(\d{1,2}(?:\.\d+)?)年(?:零|又)?)?(\d+(?:\.\d+)?)月(?:[^份\d]|$)",
-            r"(\d+(?:\.\d+)?)年(?:(0\.5)(?:\D|$))?",
-        ]
-        .map(|pattern| Regex::new(pattern).expect("a pattern"))
-    });
+    pattern!(COUNTED, &format!("{YEARS_AND}{NUMBER}个月"));
+    pattern!(NAMED, &format!(r"{YEARS_AND}{NUMBER}月(?:[^份\d]|$)"));
+    pattern!(YEARS, &format!(r"{NUMBER}年(?:(0\.5)(?:\D|$))?"));
     let text = ascii_digits(&number::to_arabic(text));
     let number = |found: &Captures, group: usize| {
         found.get(group).and_then(|number| number.as_str().parse::<f64>().ok()).unwrap_or(0.0)
     };
-    let [counted, named, years] = &*FORMS;
-    let together = [counted, named].into_iter().find_map(|form| {
+    let together = [&*COUNTED, &*NAMED].into_iter().find_map(|form| {
         let mut all = form.captures_iter(&text).filter(|found| !is_part_of_year(&text, found));
         all.next().map(|found| number(&found, 1) * 12.0 + number(&found, 2))
     });
     let alone = || {
-        let mut all = years.captures_iter(&text).map(|found| number(&found, 1) * 12.0 + number(&found, 2) * 12.0);
+        let mut all = YEARS.captures_iter(&text).map(|found| number(&found, 1) * 12.0 + number(&found, 2) * 12.0);
         // Nobody is sentenced to a hundred years: that is a year of the calendar.
         all.find(|months| *months < 1200.0)
     };

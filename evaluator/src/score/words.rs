@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use jieba_rs::Jieba;
-use regex::Regex;
 
 /// Built when the first text is cut: tasks without words do not pay for the dictionary.
 static JIEBA: LazyLock<Jieba> = LazyLock::new(Jieba::new);
@@ -30,8 +29,7 @@ fn is_unknown_latin(word: &str) -> bool {
 
 /// Letters and digits with a decimal fraction and a percent sign, and what stands between.
 fn latin_parts(word: &str) -> impl Iterator<Item = &str> {
-    static PARTS: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"[a-zA-Z0-9]+(?:\.[0-9]+)?%?|[^a-zA-Z0-9]+").expect("a pattern"));
+    pattern!(PARTS, r"[a-zA-Z0-9]+(?:\.[0-9]+)?%?|[^a-zA-Z0-9]+");
     PARTS.find_iter(word).map(|part| part.as_str())
 }
 
