@@ -131,8 +131,10 @@ fn folders_without_answers_are_named() {
     refused(folder.path(), "no files MODEL/TASK.json");
     answers(&folder.path().join("one"), "1-2.json", &[("A", "正确答案：B。")]);
     refused(&folder.path().join("one"), "give the folder above");
+    put(&folder.path().join("two/notes.txt"), "");
     let (ok, printed, said) = score(&[arg(folder.path()), "--json"]);
     assert!(ok && printed.lines().count() == 1, "{said}");
+    assert!(said.contains("two: no files TASK.json"), "{said}");
     assert!(said.contains("1-9.json: no task of LawBench has this number"), "{said}");
     let (ok, _, said) = score(&[arg(folder.path()), "--split", "two_shot"]);
     assert!(!ok && said.contains("possible values: zero_shot, one_shot"), "{said}");

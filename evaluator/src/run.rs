@@ -55,9 +55,11 @@ pub fn score(folder: &Path, split: &str, mode: Mode) -> Result<Scores> {
     let below_split = folder.join(split);
     let folder = if below_split.is_dir() { &below_split } else { folder };
     let (files, mut warnings) = find(folder)?;
-    let scored: Vec<(Row, Vec<String>)> = files.par_iter().map(|file| score_file(file, mode)).collect::<Result<_>>()?;
+    // Of several bad files the first is told of, whichever is found first.
+    let scored: Vec<Result<(Row, Vec<String>)>> = files.par_iter().map(|file| score_file(file, mode)).collect();
     let mut rows = Vec::with_capacity(scored.len());
-    for (row, more) in scored {
+    for scored in scored {
+        let (row, more) = scored?;
         rows.push(row);
         warnings.extend(more);
     }
@@ -66,27 +68,36 @@ pub fn score(folder: &Path, split: &str, mode: Mode) -> Result<Scores> {
 
 /// Files in the order of models' names and tasks' numbers; warnings about others.
 fn find(folder: &Path) -> Result<(Vec<Predictions>, Vec<String>)> {
-    let (mut files, mut warnings, mut has_task_here) = (BTreeMap::new(), Vec::new(), false);
-    for path in entries(folder)? {
-        let Some(model) = path.file_name().and_then(|name| name.to_str()).filter(|_| path.is_dir()) else {
-            has_task_here |= task_of(&path).is_some();
-            continue;
-        };
-        for path in entries(&path)?.into_iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
-            match task_of(&path) {
-                Some((place, task)) => {
-                    let model = model.to_owned();
-                    files.insert((model.clone(), place), Predictions { model, task, path });
-                }
-                None => warnings.push(format!("{}: no task of LawBench has this number; not scored", path.display())),
-            }
+    let (mut files, mut warnings) = (Vec::new(), Vec::new());
+    let (models, others): (Vec<PathBuf>, Vec<PathBuf>) = entries(folder)?.into_iter().partition(|path| path.is_dir());
+    for path in models {
+        let of_model = find_of_model(&path, &mut warnings)?;
+        if of_model.is_empty() {
+            warnings.push(format!("{}: no files TASK.json", path.display()));
         }
+        files.extend(of_model.into_values());
     }
     if files.is_empty() {
-        let hint = if has_task_here { "; give the folder above, that of all models" } else { "" };
+        let is_of_model = others.iter().any(|path| task_of(path).is_some());
+        let hint = if is_of_model { "; give the folder above, that of all models" } else { "" };
         return Err(Error::invalid(folder, format!("no files MODEL/TASK.json (such as GPT4/1-1.json){hint}")));
     }
-    Ok((files.into_values().collect(), warnings))
+    Ok((files, warnings))
+}
+
+/// The files of one model by the place of their tasks.
+fn find_of_model(folder: &Path, warnings: &mut Vec<String>) -> Result<BTreeMap<usize, Predictions>> {
+    let model = folder.file_name().unwrap_or_default().to_string_lossy();
+    let mut files = BTreeMap::new();
+    for path in entries(folder)?.into_iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
+        match task_of(&path) {
+            Some((place, task)) => {
+                files.insert(place, Predictions { model: model.clone().into_owned(), task, path });
+            }
+            None => warnings.push(format!("{}: no task of LawBench has this number; not scored", path.display())),
+        }
+    }
+    Ok(files)
 }
 
 /// The visible entries of a folder, by name.
@@ -120,10 +131,10 @@ fn score_file(file: &Predictions, mode: Mode) -> Result<(Row, Vec<String>)> {
         warnings.push(format!("{}: task {id} is not scored by this program", file.path.display()));
         return Ok((row, warnings));
     }
-    let verdicts = answers
-        .par_iter()
+    let judged: Vec<_> = answers.par_iter().filter_map(|answer| judge(rule, answer, mode)).collect();
+    let verdicts = judged
+        .into_iter()
         .enumerate()
-        .filter_map(|(at, answer)| Some((at, judge(rule, answer, mode)?)))
         .map(|(at, judged)| judged.map_err(|what| Error::at_item(&file.path, at, what)))
         .collect::<Result<Vec<Verdict>>>()?;
     row.score = mean(verdicts.iter().filter_map(|verdict| verdict.score));

@@ -51,30 +51,31 @@ fn published(text: &str) -> Vec<String> {
     distinct(text.split('、').filter_map(number).collect())
 }
 
-/// The name of a law, in its marks or before an article, with the year or number in brackets.
-const LAW: &str = r"《[^》\n]*》|\p{Han}{0,30}(?:法典?|修正案|条例|规定|解释|意见|办法)(?:[（(][^）)\n]{0,8}[）)])?";
+/// The name of a law right before an article; names of other kinds of rules stand in marks.
+const LAW: &str = r"\p{Han}{0,30}(?:法典?|条例|修正案(?:[（(]\d+[）)])?)";
 
 /// One of several numbers of articles, and what stands between two.
 const NUMBER: &str = r"\d+\s*条?(?:之\d+)?";
-const AND: &str = r"\s*(?:[、,，和及与至]|以及)\s*";
+const AND: &str = r"\s*(?:(?:[、和及与至]|以及)\s*第?|[,，])\s*";
 
 /// Every article that is cited from the Criminal Law, or from a law that is not named. Where no article is cited,
 /// what is a number and nothing else counts as one, since the task asks for numbers.
 fn cited(text: &str) -> Vec<String> {
-    pattern!(CITED, &format!("({LAW})|第?\\s*({NUMBER}(?:{AND}第?\\s*{NUMBER})*)\\s*条"));
+    pattern!(CITED, &format!(r"《([^》\n]*)》|({LAW})?\s*第?\s*({NUMBER}(?:{AND}{NUMBER})*)\s*条"));
     pattern!(INSERTED, r"之\d+");
     let text = ascii_digits(&number::to_arabic(text));
     let (mut numbers, mut is_criminal_law, mut has_citation) = (Vec::new(), true, false);
     for found in CITED.captures_iter(&text) {
-        if let Some(law) = found.get(1) {
+        // An article without a law is of the law before it.
+        if let Some(law) = found.get(1).filter(|title| names_rules(title.as_str())).or(found.get(2)) {
             is_criminal_law = names_criminal_law(law.as_str());
-        } else if let Some(list) = found.get(2) {
-            has_citation = true;
-            // An inserted article (之一) counts as the one it stands behind: references have no others.
-            let list = INSERTED.replace_all(list.as_str(), "");
-            let articles = DIGITS.find_iter(&list).filter(|_| is_criminal_law);
-            numbers.extend(articles.map(|number| plain(number.as_str())));
         }
+        let Some(list) = found.get(3) else { continue };
+        has_citation = true;
+        // An inserted article (之一) counts as the one it stands behind: references have no others.
+        let list = INSERTED.replace_all(list.as_str(), "");
+        let articles = DIGITS.find_iter(&list).filter(|_| is_criminal_law);
+        numbers.extend(articles.map(|number| plain(number.as_str())));
     }
     if !has_citation {
         numbers.extend(bare(&text));
@@ -82,8 +83,13 @@ fn cited(text: &str) -> Vec<String> {
     distinct(numbers)
 }
 
+/// Whether a title in marks is that of rules and not of a document of the case.
+fn names_rules(title: &str) -> bool {
+    ["法", "条例", "规定", "解释", "办法", "决定"].iter().any(|kind| title.contains(kind))
+}
+
 fn names_criminal_law(law: &str) -> bool {
-    let name = law.trim_matches(['《', '》']);
+    let name = law.split(['（', '(']).next().unwrap_or_default();
     name.ends_with("刑法") || name.ends_with("刑法典")
 }
 
@@ -112,7 +118,7 @@ mod tests {
 
     #[test]
     fn articles_as_published_and_as_cited() {
-        let citations: [(&str, &[&str], &[&str]); 12] = [
+        let citations: [(&str, &[&str], &[&str]); 19] = [
             ("刑法第264、133条", &["133", "264"], &["133", "264"]),
             ("刑法第264条和第133条", &["264"], &["133", "264"]),
             ("《中华人民共和国刑法》第二百六十四条、第六十七条第三款", &["264"], &["264", "67"]),
@@ -120,6 +126,13 @@ mod tests {
             ("刑法第264条第1款", &[], &["264"]),
             ("《民法典》第10条、《刑法》第264条", &["10", "264"], &["264"]),
             ("刑事诉讼法第15条", &["15"], &[]),
+            ("《刑法（2020修正）》第264条", &["2020"], &["264"]),
+            ("《刑法修正案（九）》第30条", &["9"], &[]),
+            ("刑法修正案（九）第30条", &["9"], &[]),
+            ("涉及的刑法法条编号为第264条", &["264"], &["264"]),
+            ("构成非法拘禁，适用第238条", &["238"], &["238"]),
+            ("据《鉴定书》，适用第234条", &["234"], &["234"]),
+            ("金额5000，第264条，第67条", &["5000"], &["264", "67"]),
             ("根据刑法第133条之一", &["133"], &["133"]),
             ("刑法第0264条", &["264"], &["264"]),
             ("第２６４条", &["264"], &["264"]),
