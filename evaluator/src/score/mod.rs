@@ -115,4 +115,79 @@ mod tests {
         let answer = Answer { prediction: "a".into(), reference: "a".into() };
         assert!(judge(Rule::Unscored, &answer, Mode::Official).is_none());
     }
+
+    #[test]
+    fn no_answer_is_too_odd_to_judge() {
+        let references = [
+            "答案:甲",
+            "正确答案：A。",
+            "甲",
+            "争议焦点类别：违约。",
+            "类别:法定离婚。",
+            "侵权",
+            "回答:甲",
+            "时间:甲",
+            "甲",
+            "[正确答案]A<eoa>",
+            "供述",
+            "甲",
+            "法条:刑法第1条",
+            "甲",
+            "罪名:盗窃",
+            "刑期:1个月",
+            "刑期:1个月",
+            "正确答案:A。",
+            "犯罪金额:1.0元。",
+            "回答:甲",
+        ];
+        let digits = "9".repeat(5000);
+        let parts = [
+            "",
+            "。",
+            "；",
+            "\u{0}",
+            "\u{1f}",
+            "\u{feff}",
+            "😀",
+            "第",
+            "条",
+            "、",
+            "《",
+            "年",
+            "个月",
+            "月",
+            "点",
+            "负",
+            "万",
+            "亿",
+            "分之",
+            "百",
+            "时间:",
+            "时间：",
+            "A",
+            "Ａ",
+            ",",
+            ".",
+            "-",
+            "³",
+            "٣",
+            "之一",
+            " ",
+            "\n",
+            "半",
+            &digits,
+        ];
+        let long = format!("{}{}", "亿".repeat(3000), "一万".repeat(3000));
+        for (task, reference) in crate::lawbench::TASKS.iter().zip(references) {
+            let pairs = parts.iter().flat_map(|a| parts.iter().map(move |b| format!("{a}{b}")));
+            for prediction in pairs.chain([long.clone()]) {
+                for mode in [Mode::Official, Mode::Strict] {
+                    let answer = Answer { prediction: prediction.clone(), reference: reference.into() };
+                    let Some(judged) = judge(task.rule, &answer, mode) else { continue };
+                    let score = judged.expect("a reference").score.expect("a score");
+                    assert!(score.is_finite() && score <= 1.0 + 1e-12, "{} {prediction:.40}: {score}", task.id);
+                }
+            }
+        }
+    }
 }

@@ -78,7 +78,7 @@ fn written(text: &str) -> Option<String> {
         // Nobody is sentenced to a hundred years: that is a year of the calendar.
         all.find(|months| *months < 1200.0)
     };
-    together.or_else(alone).map(|months| format!("{months}"))
+    together.or_else(alone).map(|months| format!("{}", months.min(f64::MAX)))
 }
 
 /// Whether the number of a find goes on to its left: the 16 of 2016年5月, or the 5 behind 2016年.
