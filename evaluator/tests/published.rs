@@ -14,7 +14,8 @@ use evaluator::{
 
 /// LawBench's data; says loudly where it is absent.
 fn lawbench() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/lawbench");
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo");
+    let folder = Path::new(&package).join("../../shared/data/lawbench");
     if !folder.exists() {
         eprintln!("SKIPPED: {} is not here", folder.display());
         return None;
