@@ -1,5 +1,9 @@
 //! Clean text by named rules; every rule counts what it changed.
 
+/// Masks that courts set.
+pub mod court_masks;
+/// Years and amounts.
+pub mod figures;
 /// HTML pages.
 pub mod html;
 /// Lines: blank ones, edges, spaced headings.
@@ -70,6 +74,14 @@ rules! {
     SpacedHeading = "spaced heading joined",
     /// Spaces at the edges of a line and runs of spaces inside it are removed.
     Spaces = "spaces trimmed",
+    /// The zero of a year in words is 〇.
+    YearZero = "zero of a year unified",
+    /// 3，000元 is 3000元.
+    Thousands = "separator of thousands removed",
+    /// A mask of the court's own is 某 in a name, × elsewhere.
+    CourtMask = "mask of the court unified",
+    /// Where in a county somebody lives.
+    Address = "street address masked",
     /// An identity card's number, by its check digit or the words before it.
     IdentityCard = "identity-card number masked",
     /// A telephone number.

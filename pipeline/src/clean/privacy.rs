@@ -15,6 +15,11 @@ const MASK: &str = "×××";
 /// Characters before a number in which a word says what it is.
 const CONTEXT_CHARS: usize = 16;
 
+// Where somebody lives: what follows the last of province, city and county. A body's seat is its 住所地.
+pattern!(
+    HOME,
+    r"(?P<lead>(?:户籍所在地|户籍地址|户籍地|户籍|住址|现住址|现住|暂住地址|暂住地|暂住|居住地|家庭住址|捕前住|原住|家住|[，,。：:\n ]住)(?:[：:]|在|于|为)?)(?P<region>(?:\p{Han}{1,9}?(?:省|自治区|自治州|地区|市|盟|自治县|县|区|旗))+)(?P<street>[^，。,；;（()）\n]{2,60})"
+);
 pattern!(
     PERSONAL,
     r"(?P<email>[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+)|(?P<number>[0-9]{11,19}[Xx]?)|(?P<region>[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z])[·•－\-]?[A-HJ-NP-Z0-9]{5,6}|(?P<year>(?:(?:19|20)[0-9]{2}|[一二][〇○零一二三四五六七八九]{3})年)(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})月(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})日"
@@ -22,6 +27,31 @@ pattern!(
 
 /// Mask the text of a court document or a record.
 pub fn mask<'a>(text: &'a str, counts: &mut RuleCounts) -> Cow<'a, str> {
+    match homes(text, counts) {
+        Cow::Borrowed(text) => numbers(text, counts),
+        Cow::Owned(text) => Cow::Owned(numbers(&text, counts).into_owned()),
+    }
+}
+
+/// Mask where in their county people live.
+fn homes<'a>(text: &'a str, counts: &mut RuleCounts) -> Cow<'a, str> {
+    HOME.replace_all(text, |found: &Captures<'_>| {
+        let street = &found["street"];
+        let is_street = [
+            "街", "路", "号", "镇", "乡", "村", "组", "室", "幢", "栋", "小区", "单元", "社区", "巷", "弄", "屯", "庄",
+        ];
+        // What the court masked in part is left as it is.
+        let is_masked = street.contains(['×', '某', '*']);
+        if is_masked || !is_street.iter().any(|word| street.contains(word)) {
+            return found[0].to_owned();
+        }
+        counts.hit(Rule::Address);
+        format!("{}{}{MASK}", &found["lead"], &found["region"])
+    })
+}
+
+/// Mask numbers, e-mail addresses and birth dates.
+fn numbers<'a>(text: &'a str, counts: &mut RuleCounts) -> Cow<'a, str> {
     PERSONAL.replace_all(text, |found: &Captures<'_>| {
         let range = found.get(0).map_or(0..0, |m| m.range());
         let (before, after) = (&text[..range.start], &text[range.end..]);
@@ -119,6 +149,12 @@ mod tests {
             ("邮箱a.b-c@mail.example.cn，", "邮箱×××，", Rule::Email),
             ("驾驶苏A12345号小型轿车", "驾驶苏A×××号小型轿车", Rule::Plate),
             ("1990年1月2日出生，", "1990年出生，", Rule::BirthDate),
+            ("汉族，住陕西省渭南市临渭区老城街7-17号，", "汉族，住陕西省渭南市临渭区×××，", Rule::Address),
+            (
+                "户籍地某县某镇某村。住址：上海市青浦区华新镇1号。",
+                "户籍地某县某镇某村。住址：上海市青浦区×××。",
+                Rule::Address,
+            ),
             ("生于一九九〇年十二月三十一日，", "生于一九九〇年，", Rule::BirthDate),
         ];
         for (text, expected, rule) in cases {
@@ -137,6 +173,8 @@ mod tests {
             "发票110105194912310021",
             "编号1234567890123456",
             "价款13800138000.50",
+            "公司，住所地：江苏省扬州市维扬经济开发区蜀岗东路1号",
+            "被告人，住南阳市卧龙区。住院三日",
         ] {
             assert_eq!(masked(text), text);
         }

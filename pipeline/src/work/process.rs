@@ -15,7 +15,7 @@ use super::{
     store::{Finished, UnitWriter},
 };
 use crate::{
-    clean::{Rule, RuleCounts, html, layout, markup, names, privacy, unicode},
+    clean::{Rule, RuleCounts, court_masks, figures, html, layout, markup, names, privacy, unicode},
     config::{Config, Privacy},
     enrich::{
         case::{self, court},
@@ -270,6 +270,7 @@ fn statute_row(
     rules: &mut RuleCounts,
 ) -> std::result::Result<DocumentRow, Rejection> {
     let folded = unicode::fold(&raw.text, rules);
+    let folded = figures::unify(&folded, rules);
     let page = page(&folded, raw.form, rules);
     let mut statute = statute::parse(&page, rules);
     let file_stem = file_stem(raw_path);
@@ -333,8 +334,9 @@ fn judgment_row(
         }
     }
     text.truncate(text.trim_end().len());
+    let mut text = figures::unify(&text, rules).into_owned();
     if privacy.mask {
-        text = privacy::mask(&text, rules).into_owned();
+        text = privacy::mask(&court_masks::unify(&text, rules), rules).into_owned();
     }
     let opening: String = text.chars().take(400).collect();
     let sections = judgment::sections(&text);

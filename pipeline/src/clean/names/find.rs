@@ -340,6 +340,16 @@ fn name_before(before: &str) -> Option<&str> {
     None
 }
 
+/// Whether a name that begins with the last character of `before` is introduced or stands in a list.
+pub fn is_introduced(before: &str) -> bool {
+    let surname = before.char_indices().next_back().map_or(0, |(at, _)| at);
+    let left = &before[..surname];
+    let near = &left[floor(left, 60)..];
+    left.ends_with(['、', '，', '。', '：', ':', '\n', '“'])
+        || left.ends_with(|c: char| LEFT.contains(c))
+        || INTRODUCED.find_iter(near).last().is_some_and(|m| m.end() == near.len())
+}
+
 /// The start of the last `bytes` bytes of `text`, at a character.
 fn floor(text: &str, bytes: usize) -> usize {
     let mut at = text.len().saturating_sub(bytes);

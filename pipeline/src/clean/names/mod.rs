@@ -15,7 +15,12 @@ use rustc_hash::FxHashMap;
 
 use super::{Rule, RuleCounts};
 
-pub use find::{Known, people};
+pub use find::{Known, is_introduced, people};
+
+/// Whether a character can be a surname.
+pub fn is_surname(c: char) -> bool {
+    lexicon::surname(c.encode_utf8(&mut [0; 4]), false).is_some()
+}
 
 /// What tells people of one surname apart: the ten stems and twelve branches.
 const STEMS: &str = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥";
