@@ -48,6 +48,19 @@ sections = duckdb.sql(f"""
     WHERE id = 'spc-judgments/0743.txt'""").fetchall()[0][0]
 assert sections == ["title", "header", "facts", "reasoning", "legal_basis", "disposition", "tail", "signature"], sections
 
+# Which law repealed which, and the versions in force on a day: one of each law, in all its files.
+statutes = f"{corpus}/documents/kind=statute/**/*.parquet"
+repealed = duckdb.sql(f"""
+    SELECT count(*) FROM '{statutes}' AS old JOIN '{statutes}' AS new ON new.id = old.metadata.repealed_by
+    WHERE old.metadata.repealed >= old.metadata.in_force_to""").fetchall()[0][0]
+assert repealed == duckdb.sql(f"SELECT count(metadata.repealed_by) FROM '{statutes}'").fetchall()[0][0] > 0
+day = "DATE '2022-06-01'"
+doubled = duckdb.sql(f"""
+    SELECT metadata.law FROM '{statutes}'
+    WHERE metadata.in_force_from <= {day} AND coalesce(metadata.in_force_to > {day}, true)
+    GROUP BY metadata.law HAVING count(DISTINCT date) > 1""").fetchall()
+assert not doubled, doubled
+
 # Files are sorted, have a page index, and bloom filters on ids.
 path = corpus / "documents/kind=statute/split=train/part-00000.parquet"
 dates = polars.read_parquet(path, columns=["date"])["date"].to_list()

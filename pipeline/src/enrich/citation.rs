@@ -124,9 +124,8 @@ pub fn citations(text: &str, own: Option<&str>) -> Vec<Citation> {
         let Some(last) = units.last() else { continue };
         let law = if let Some(closed) = reference.name("closed") {
             bracketed(text, closed.start()).map(|name| {
-                let issuer = issuer_before(&text[..closed.start() - name.len() - '《'.len_utf8()]);
-                let issuer = issuer.filter(|_| name.starts_with("关于")).unwrap_or_default();
-                (name, format!("{issuer}{}{}", expanded(name, &aliases), part_after(&text[closed.end()..])))
+                let before = &text[..closed.start() - name.len() - '《'.len_utf8()];
+                (name, with_issuer_and_part(&expanded(name, &aliases), before, &text[closed.end()..]))
             })
         } else if let Some(word) = reference.name("word") {
             let title = antecedent(&text[..word.start()], word.as_str(), own, &found, &aliases);
@@ -160,7 +159,7 @@ fn aliases(text: &str) -> FxHashMap<&str, &str> {
 }
 
 /// The name in the brackets that close at byte `close`, where a statute can have it.
-fn bracketed(text: &str, close: usize) -> Option<&str> {
+pub(super) fn bracketed(text: &str, close: usize) -> Option<&str> {
     let mut depth = 0;
     for (at, c) in text[..close].char_indices().rev().take(MAX_NAME_CHARS) {
         match c {
@@ -177,14 +176,12 @@ fn bracketed(text: &str, close: usize) -> Option<&str> {
     None
 }
 
-/// The courts that stand before a name's opening bracket: 最高人民法院、最高人民检察院《关于…》.
-fn issuer_before(before: &str) -> Option<&str> {
-    ISSUER.find(before).map(|issuer| issuer.as_str())
-}
-
-/// What belongs to a title though it stands behind the closing bracket: 《…的解释》（二）, （试行）.
-fn part_after(after: &str) -> &str {
-    PART.find(after).map_or("", |part| part.as_str())
+/// A title with what belongs to it though it stands outside of the brackets: the courts before 《关于…》, and
+/// the part or 试行 behind 《…的解释》.
+pub(super) fn with_issuer_and_part(title: &str, before: &str, after: &str) -> String {
+    let issuer = ISSUER.find(before).filter(|_| title.starts_with("关于")).map_or("", |issuer| issuer.as_str());
+    let part = PART.find(after).map_or("", |part| part.as_str());
+    format!("{issuer}{title}{part}")
 }
 
 /// The title that a name stands for, by the text's own short names and then by those in use.

@@ -79,7 +79,7 @@ pub const KNOWN: [(&str, &str); 71] = [
 ];
 
 /// What the name of a statute ends with; a contract's or a company's own rules end otherwise.
-const ENDS: [&str; 18] = [
+const ENDS: [&str; 19] = [
     "法",
     "法典",
     "条例",
@@ -97,6 +97,7 @@ const ENDS: [&str; 18] = [
     "纪要",
     "答复",
     "公约",
+    "安排",
     "修正案",
 ];
 
@@ -116,9 +117,10 @@ pub fn title_of(name: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(known, _)| *known == bare).map(|(_, title)| *title)
 }
 
-/// The name without a note on its version.
+/// The name without a note on its version; the year of a 修正案 is its name.
 pub fn without_version(name: &str) -> &str {
-    NOTE.find(name).map_or(name, |note| &name[..note.start()])
+    let bare = NOTE.find(name).map_or(name, |note| &name[..note.start()]);
+    if bare.ends_with("修正案") { name } else { bare }
 }
 
 /// One key for every spelling of a law's name: without the state's name, brackets, punctuation and 的, which courts
@@ -150,6 +152,7 @@ mod tests {
         }
         assert_ne!(key("最高人民法院关于某的解释（一）"), key("最高人民法院关于某的解释（二）"));
         assert_ne!(key("某条例（试行）"), key("某条例"));
+        assert_ne!(key("宪法修正案（1988年）"), key("宪法修正案（1993年）"));
         let full = "最高人民法院关于适用〈担保法〉若干问题的解释";
         assert_eq!(key_without_issuer(full), Some(key("关于适用〈担保法〉若干问题的解释")));
     }

@@ -12,5 +12,7 @@ pub mod date;
 pub mod law_name;
 /// Case numbers (案号) and the numbers of statutes (文号).
 pub mod number;
+/// What a statute does to others: repeal and amendment.
+pub mod repeal;
 /// The type, issuing body and dates of a statute.
 pub mod statute;

@@ -1,9 +1,11 @@
 //! Defines what a statute says of itself: type, issuing body, number and dates.
 
+use std::borrow::Cow;
+
 use chrono::NaiveDate;
 use corpus_format::legal::DocumentType;
 
-use super::{date, number};
+use super::{date, law_name, number, repeal};
 use crate::segment::statute::Statute;
 
 /// The metadata of a statute.
@@ -23,16 +25,25 @@ pub struct StatuteFacts {
     pub effective: Option<NaiveDate>,
     /// When it was repealed, where it says so.
     pub repealed: Option<NaiveDate>,
+    /// First day on which this version is in force, as far as it tells itself.
+    pub in_force_from: Option<NaiveDate>,
+    /// Statutes that it repeals.
+    pub repeals: Vec<String>,
+    /// Statutes that it amends.
+    pub amends: Vec<String>,
 }
 
 pattern!(NAME, r"中华人民共和国\p{Han}{1,20}?法");
 pattern!(VERSION, r"[（(]([12][0-9]{3}-[0-9]{2}-[0-9]{2})[）)]$");
-pattern!(VERSION_NOTE, r"[（(][^（()）]*(?:修订|修正|修改|[12][0-9]{3}[年\-])[^（()）]*[）)]$");
 pattern!(
     ISSUER,
     r"全国人民代表大会常务委员会|全国人民代表大会|最高人民法院|最高人民检察院|[\p{Han}]{2,8}(?:省|市|自治区|自治州|自治县|特区)(?:第?[一二三四五六七八九十]*届?)人民代表大会(?:常务委员会)?|国务院|中央军事委员会|[\p{Han}]{2,16}(?:部|总局|委员会|署|局)(?:令|公告)"
 );
-pattern!(EFFECTIVE, r"自([12][0-9]{3}年[0-9]{1,2}月[0-9]{1,2}日)起(?:施行|实施|生效|执行)");
+pattern!(EFFECTIVE, r"自([12一二][^自，。；《》]{3,14}?日)起(?:施行|实施|生效|执行)");
+// The day of effect of a decision or 修正案 itself, which may quote the closing article of the law that it amends.
+pattern!(OWN_EFFECT, r"本(?:决定|修正案)自([12一二][^自，。；《》]{3,14}?日)起(?:施行|实施|生效|执行)");
+pattern!(AMENDMENT_EFFECT, r"该(?:修正|修订|修改|决定)自([12一二][^自，。；《》]{3,14}?日)起?(?:施行|实施|生效|执行)");
+pattern!(NAMED, r"[《<〈][^\n]*[》>〉]");
 
 /// Split the version date off the name of a file: 刑法(2020-12-26) → 刑法, 2020-12-26.
 pub fn file_version(stem: &str) -> (&str, Option<NaiveDate>) {
@@ -48,27 +59,39 @@ pub fn file_version(stem: &str) -> (&str, Option<NaiveDate>) {
 /// Read the metadata of a statute from its title, history, last articles and file name.
 pub fn facts(statute: &Statute, title: &str, file_stem: &str) -> StatuteFacts {
     let history = statute.history.join("\n");
+    // The name of a decision (关于废止和修改某条例的决定) says nothing of this statute.
+    let bare: Vec<Cow<'_, str>> = statute.history.iter().map(|line| NAMED.replace_all(line, "")).collect();
     let dated = |words: &[&str]| {
-        let line = statute.history.iter().find(|line| words.iter().any(|word| line.contains(word)))?;
+        let line = bare.iter().find(|line| words.iter().any(|word| line.contains(word)))?;
         date::first(line)
     };
     let passed = dated(&["通过", "公布", "发布", "颁布", "批准", "印发"]);
     let promulgated = passed.or_else(|| date::first(&history));
     let amended = statute.history.iter().rev().filter(|line| !line.contains("施行")).find_map(|line| date::first(line));
-    // The article on taking effect is among the last; annexes may follow it.
-    let mut last = statute.articles.iter().rev().take(3);
-    let effective = last
-        .find_map(|article| EFFECTIVE.captures(&article.text).and_then(|found| date::first(&found[1])))
-        .or_else(|| dated(&["施行", "实施", "生效"]));
+    let effective = effective(statute).or_else(|| dated(&["施行", "实施", "生效"]));
+    let version = file_version(file_stem).1.or(amended).or(promulgated);
+    let amendment = AMENDMENT_EFFECT.captures_iter(&history).last().and_then(|found| date::first(&found[1]));
     StatuteFacts {
-        law: VERSION_NOTE.replace(title, "").trim().to_owned(),
+        law: law_name::without_version(title).trim().to_owned(),
         issuer: issuer(title, &history),
         number: number::statute_number(&history),
-        version: file_version(file_stem).1.or(amended).or(promulgated),
+        version,
         promulgated,
         effective,
         repealed: dated(&["废止", "失效"]),
+        // The article on taking effect is the first version's where the law was amended since.
+        in_force_from: amendment.or_else(|| version.max(effective)),
+        repeals: repeal::repealed(&statute.text),
+        amends: repeal::amended(title, &statute.text),
     }
+}
+
+/// The day of effect that the text itself states.
+fn effective(statute: &Statute) -> Option<NaiveDate> {
+    let day = |pattern: &regex::Regex, text: &str| pattern.captures(text).and_then(|found| date::first(&found[1]));
+    // The article on taking effect is among the last; annexes may follow it.
+    let mut last = statute.articles.iter().rev().take(3);
+    day(&OWN_EFFECT, &statute.text).or_else(|| last.find_map(|article| day(&EFFECTIVE, &article.text)))
 }
 
 fn issuer(title: &str, history: &str) -> Option<String> {

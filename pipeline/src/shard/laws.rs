@@ -1,13 +1,12 @@
 //! Defines what a citation resolves to: the law of that name, its version in force on the citing document's date,
 //! and the article in it.
 //!
-//! A version is in force from its own date, or from the day on which its law took effect where that is later, until
-//! the next version is. A statute's references to itself mean the version they stand in.
+//! A statute's references to itself mean the version they stand in.
 
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder},
+    array::{Array, ArrayRef, AsArray, Date32Array, ListArray, RecordBatch, StringArray, StringBuilder},
     datatypes::{Date32Type, UInt16Type, UInt32Type},
 };
 use corpus_format::{
@@ -16,7 +15,10 @@ use corpus_format::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::tables::{Plan, batches, lacking};
+use super::{
+    tables::{Plan, batches, lacking},
+    validity::{self, Act, Version},
+};
 use crate::{decide::Verdict, enrich::law_name, error::Result, work::store::WorkTable};
 
 /// A statute's names.
@@ -26,15 +28,17 @@ struct Statute {
     key: u64,
 }
 
-/// A version of a law.
-struct Version {
-    document: u32,
-    date: Option<i32>,
-    start: Option<i32>,
-    repealed: Option<i32>,
+/// What the statutes say of others, until all of them are known.
+#[derive(Default)]
+struct Acts {
+    repeals: Vec<(Name, Act)>,
+    amends: Vec<(Name, Act)>,
 }
 
-/// The laws of the corpus: per version some sixty bytes, and twelve per article.
+/// The keys of a name as a text gives it: whole, and from 关于 on.
+type Name = (u64, Option<u64>);
+
+/// The laws of the corpus: per version some hundred bytes and its names, and twelve per article.
 #[derive(Default)]
 pub struct Laws {
     /// The versions of each law by the key of its name.
@@ -55,12 +59,12 @@ impl Laws {
     /// # Errors
     /// A unit cannot be read.
     pub fn read(plan: &Plan<'_>) -> Result<Self> {
-        let mut laws = Self::default();
+        let (mut laws, mut acts) = (Self::default(), Acts::default());
         for (key, rows) in plan.keys.iter().zip(plan.catalog.files.ranges()) {
             let path = plan.store.path(key, WorkTable::Documents);
             let mut row = rows.start;
-            for batch in batches(&path, Some(&["id", "kind", "date", "metadata"]))? {
-                laws.add_documents(&batch, &mut row, &plan.decisions.verdicts)
+            for batch in batches(&path, Some(&["id", "kind", "date", "metadata", "repeals", "amends"]))? {
+                laws.add_documents(&batch, &mut row, &plan.decisions.verdicts, &mut acts)
                     .ok_or_else(|| lacking(Table::Documents))?;
             }
             let path = plan.store.path(key, WorkTable::Articles);
@@ -68,17 +72,26 @@ impl Laws {
                 laws.add_articles(&batch, rows.start).ok_or_else(|| lacking(Table::Articles))?;
             }
         }
-        laws.by_name.values_mut().for_each(|versions| start_together(versions));
+        laws.settle(acts);
         Ok(laws)
     }
 
-    fn add_documents(&mut self, batch: &RecordBatch, row: &mut u32, verdicts: &[Verdict]) -> Option<()> {
+    fn add_documents(
+        &mut self,
+        batch: &RecordBatch,
+        row: &mut u32,
+        verdicts: &[Verdict],
+        acts: &mut Acts,
+    ) -> Option<()> {
         let (ids, kinds) = (text(batch, "id")?, text(batch, "kind")?);
         let dates = batch.column_by_name("date")?.as_primitive::<Date32Type>();
         let metadata = batch.column_by_name("metadata")?.as_struct();
         let names = metadata.column_by_name("law")?.as_string::<i32>();
         let day = |name: &str| Some(metadata.column_by_name(name)?.as_primitive::<Date32Type>().clone());
-        let (effective, repealed) = (day("effective")?, day("repealed")?);
+        let (start, repealed) = (day("in_force_from")?, day("repealed")?);
+        let (effective, promulgated) = (day("effective")?, day("promulgated")?);
+        let list = |name: &str| Some(batch.column_by_name(name)?.as_list::<i32>().clone());
+        let (repeals, amends) = (list("repeals")?, list("amends")?);
         for i in 0..batch.num_rows() {
             let document = *row;
             *row += 1;
@@ -86,20 +99,79 @@ impl Laws {
             if !is_law || verdicts[document as usize] != Verdict::Kept {
                 continue;
             }
-            let name = names.value(i);
-            let key = law_name::key(name);
-            let at = |days: &arrow::array::Date32Array| days.is_valid(i).then(|| days.value(i));
+            let at = |days: &Date32Array| days.is_valid(i).then(|| days.value(i));
             let version =
-                Version { document, date: at(dates), start: at(dates).max(at(&effective)), repealed: at(&repealed) };
-            self.by_name.entry(key).or_default().push(version);
-            if let Some(short) = law_name::key_without_issuer(name) {
-                let law = self.by_short_name.entry(short).or_insert(Some(key));
-                *law = law.filter(|other| *other == key);
+                Version { document, date: at(dates), start: at(&start), repealed: at(&repealed), ..Version::default() };
+            // What a later version repeats was done when the first took effect.
+            if let Some(day) = at(&effective).or_else(|| at(&promulgated)).or(version.date) {
+                let act = Act { document, date: version.date.unwrap_or(day), day };
+                acts.repeals.extend(named(&repeals, i).map(|name| (name, act)));
+                acts.amends.extend(named(&amends, i).map(|name| (name, act)));
             }
-            let statute = Statute { id: ids.value(i).to_owned(), title: name.to_owned(), key };
-            self.statutes.insert(document, statute);
+            self.add_law(names.value(i), ids.value(i), version);
         }
         Some(())
+    }
+
+    fn add_law(&mut self, name: &str, id: &str, version: Version) {
+        let key = law_name::key(name);
+        let statute = Statute { id: id.to_owned(), title: name.to_owned(), key };
+        self.statutes.insert(version.document, statute);
+        self.by_name.entry(key).or_default().push(version);
+        if let Some(short) = law_name::key_without_issuer(name) {
+            let law = self.by_short_name.entry(short).or_insert(Some(key));
+            *law = law.filter(|other| *other == key);
+        }
+    }
+
+    /// Bring the versions of each law in order, and let the statutes take effect on one another.
+    fn settle(&mut self, mut acts: Acts) {
+        // The first that did it is the one that is named.
+        acts.repeals.sort_by_key(|(_, act)| (act.day, act.date, act.document));
+        for ((key, short), act) in acts.amends {
+            if let Some(versions) = self.law_of(key, short).and_then(|key| self.by_name.get_mut(&key)) {
+                validity::amend(versions, &act);
+            }
+        }
+        self.by_name.values_mut().for_each(|versions| validity::link(versions));
+        for ((key, short), act) in acts.repeals {
+            if let Some(versions) = self.law_of(key, short).and_then(|key| self.by_name.get_mut(&key)) {
+                validity::repeal(versions, &act);
+            }
+        }
+    }
+
+    /// The key of the law with that name, or of the one law that has it without its issuer.
+    fn law_of(&self, key: u64, short: Option<u64>) -> Option<u64> {
+        let by_short = |key: u64| self.by_short_name.get(&key).copied().flatten();
+        let whole = Some(key).filter(|key| self.by_name.contains_key(key));
+        whole.or_else(|| by_short(key)).or_else(|| by_short(short?))
+    }
+
+    /// The version that a document is.
+    fn version_of(&self, document: u32) -> Option<&Version> {
+        let statute = self.statutes.get(&document)?;
+        self.by_name.get(&statute.key)?.iter().find(|version| version.document == document)
+    }
+
+    /// When each of `documents` is in force, by the names of the columns.
+    pub fn validity(&self, documents: impl Iterator<Item = u32>) -> Vec<(&'static str, ArrayRef)> {
+        let versions: Vec<Option<&Version>> = documents.map(|document| self.version_of(document)).collect();
+        let days = |day: fn(&Version) -> Option<i32>| -> ArrayRef {
+            Arc::new(versions.iter().map(|version| day((*version)?)).collect::<Date32Array>())
+        };
+        let ids = |document: fn(&Version) -> Option<u32>| -> ArrayRef {
+            let id = |version: &Option<&Version>| Some(self.statutes.get(&document((*version)?)?)?.id.as_str());
+            Arc::new(versions.iter().map(id).collect::<StringArray>())
+        };
+        vec![
+            ("repealed", days(|version| version.repealed)),
+            ("repealed_by", ids(|version| version.repealed_by)),
+            ("in_force_from", days(|version| version.start)),
+            ("in_force_to", days(|version| version.end)),
+            ("previous_version", ids(|version| version.previous)),
+            ("next_version", ids(|version| version.next)),
+        ]
     }
 
     fn add_articles(&mut self, batch: &RecordBatch, first_document: u32) -> Option<()> {
@@ -182,16 +254,12 @@ impl Laws {
             let documents = std::iter::once(citing).chain(others.map(|version| version.document)).collect();
             return (&own.title, documents, CitationVerdict::Ok);
         }
-        let by_short = |key: u64| self.by_short_name.get(&key).copied().flatten();
-        let short = || by_short(key).or_else(|| law_name::key_without_issuer(name).and_then(by_short));
-        let versions = self.by_name.get(&key).or_else(|| self.by_name.get(&short()?));
-        let Some(versions) = versions.filter(|versions| !versions.is_empty()) else {
+        let key = self.law_of(key, law_name::key_without_issuer(name));
+        let Some(versions) = key.and_then(|key| self.by_name.get(&key)).filter(|versions| !versions.is_empty()) else {
             return (name, Vec::new(), CitationVerdict::UnresolvedLaw);
         };
         let title = self.statutes.get(&versions[0].document).map_or(name, |statute| statute.title.as_str());
-        let begun = || versions.iter().filter(|version| version.start.is_some_and(|start| Some(start) <= date));
-        let last = begun().filter_map(|version| version.start).max();
-        let in_force: Vec<&Version> = begun().filter(|version| version.start == last).collect();
+        let in_force = date.map_or(&[][..], |date| validity::on(versions, date));
         let documents = in_force.iter().map(|version| version.document).collect();
         let verdict = if in_force.is_empty() {
             CitationVerdict::UnresolvedVersion
@@ -204,18 +272,19 @@ impl Laws {
     }
 }
 
-/// A law may come in several files of one date, a part (编) each; only the last says when all of them took effect.
-fn start_together(versions: &mut [Version]) {
-    let mut starts: FxHashMap<Option<i32>, Option<i32>> = FxHashMap::default();
-    for version in versions.iter() {
-        let start = starts.entry(version.date).or_default();
-        *start = version.start.max(*start);
-    }
-    for version in versions {
-        version.start = starts.get(&version.date).copied().flatten();
-    }
+/// The names in a row of a list column.
+fn named(lists: &ListArray, row: usize) -> impl Iterator<Item = Name> {
+    let names: Vec<Name> = match lists.is_valid(row).then(|| lists.value(row)) {
+        Some(names) => names.as_string::<i32>().iter().flatten().map(keys).collect(),
+        None => Vec::new(),
+    };
+    names.into_iter()
 }
 
-fn text<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a arrow::array::StringArray> {
+fn keys(name: &str) -> Name {
+    (law_name::key(name), law_name::key_without_issuer(name))
+}
+
+fn text<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringArray> {
     Some(batch.column_by_name(name)?.as_string::<i32>())
 }

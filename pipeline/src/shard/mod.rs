@@ -12,5 +12,7 @@ pub mod seal;
 pub mod sort;
 /// The five tables out of the units' rows and the verdicts.
 pub mod tables;
+/// From when until when the versions of a law are in force.
+pub mod validity;
 /// One parquet file.
 pub mod write;

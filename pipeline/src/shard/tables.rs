@@ -27,6 +27,7 @@ use crate::{
     outcome::Reason,
     progress::{Progress, Unit},
     work::{
+        metadata,
         rows::{Dropped, DroppedRow, small},
         store::{Store, WorkTable},
     },
@@ -238,8 +239,11 @@ impl Router<'_> {
         let targets: Vec<_> = rows.clone().map(|row| target(self.places.documents[row as usize], 0)).collect();
         let splits = StringArray::from_iter_values(rows.clone().map(|row| place::split_of(decisions, row).as_str()));
         let cluster = |row: u32| self.ids.documents.get(&decisions.cluster[row as usize]?).map(String::as_str);
-        let clusters: StringArray = rows.map(cluster).collect();
-        let added: [(&str, ArrayRef); 2] = [("split", Arc::new(splits)), ("duplicate_cluster", Arc::new(clusters))];
+        let clusters: StringArray = rows.clone().map(cluster).collect();
+        let metadata = batch.column_by_name("metadata").ok_or_else(|| lacking(Table::Documents))?.as_struct();
+        let metadata = metadata::replaced(metadata, &self.laws.validity(rows));
+        let added: [(&str, ArrayRef); 3] =
+            [("split", Arc::new(splits)), ("duplicate_cluster", Arc::new(clusters)), ("metadata", Arc::new(metadata))];
         output.routed.push(Routed { rows: conform(batch, Table::Documents, &added)?, targets });
         Ok(())
     }
@@ -256,9 +260,8 @@ impl Router<'_> {
         }
         let targets = (0..batch.num_rows()).map(|i| place(&self.places.articles, i)).collect();
         let splits = StringArray::from_iter_values((0..batch.num_rows()).map(|i| split_of(i).as_str()));
-        let nulls: ArrayRef = arrow::array::new_null_array(&arrow::datatypes::DataType::Date32, batch.num_rows());
-        let added: [(&str, ArrayRef); 3] =
-            [("split", Arc::new(splits)), ("in_force_from", nulls.clone()), ("in_force_to", nulls)];
+        let mut added = self.laws.validity((0..batch.num_rows()).map(document_of));
+        added.push(("split", Arc::new(splits)));
         let rows = conform(batch, Table::Articles, &added)?;
         output.routed.push(Routed { rows, targets });
         Ok(())

@@ -33,7 +33,7 @@ impl MetadataBuilder {
         }
         // What only the corpus as a whole can tell is added when the shards are written.
         fields.text(None);
-        fields.day(None);
+        fields.day(statute.in_force_from.map(days));
         fields.day(None);
         fields.text(None);
         fields.text(None);

@@ -134,6 +134,8 @@ columns! {
         content_key: UInt64Builder,
         instrument_key: UInt64Builder,
         bands: ListBuilder<UInt64Builder>,
+        repeals: ListBuilder<StringBuilder>,
+        amends: ListBuilder<StringBuilder>,
     }
 }
 
@@ -240,7 +242,7 @@ fn key(name: &str, data_type: DataType) -> Field {
 impl Documents {
     /// The columns between the stages.
     pub fn schema() -> SchemaRef {
-        let bands = DataType::List(Arc::new(Field::new_list_field(DataType::UInt64, true)));
+        let list = |item| DataType::List(Arc::new(Field::new_list_field(item, true)));
         let keys = vec![
             key("text_bytes", DataType::UInt32),
             key("article_bytes", DataType::UInt32),
@@ -248,7 +250,9 @@ impl Documents {
             key("id_key", DataType::UInt64),
             key("content_key", DataType::UInt64),
             key("instrument_key", DataType::UInt64),
-            key("bands", bands),
+            key("bands", list(DataType::UInt64)),
+            key("repeals", list(DataType::Utf8)),
+            key("amends", list(DataType::Utf8)),
         ];
         schema_with(Table::Documents, &["split", "duplicate_cluster"], keys)
     }
@@ -291,6 +295,10 @@ impl Documents {
         self.instrument_key.append_option(row.instrument_key);
         s.bands.iter().for_each(|band| self.bands.values().append_value(*band));
         self.bands.append(true);
+        for (column, names) in [(&mut self.repeals, &row.statute.repeals), (&mut self.amends, &row.statute.amends)] {
+            names.iter().for_each(|name| column.values().append_value(name));
+            column.append(true);
+        }
     }
 }
 
