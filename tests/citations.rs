@@ -117,6 +117,8 @@ fn a_later_law_repeals_and_only_what_it_names_as_a_whole() {
     assert_eq!(cited["1"], "ok laws/合同法.md#1");
     assert_eq!(cited["2"], "repealed laws/合同法.md#1");
     assert_eq!(cited["3"], "ok laws/合同法.md#1");
+    let unseen = cited_on(dir.path(), "继承法", &days);
+    assert_eq!([&unseen["1"], &unseen["2"]], ["unresolved_law ", "repealed "]);
     let validity = validity(dir.path(), &["repealed", "repealed_by", "in_force_from", "in_force_to"]);
     assert_eq!(validity["合同法"], ["2021-01-01", "laws/民法典.md", "1999-10-01", "2021-01-01"]);
     assert_eq!(validity["担保法"], ["", "", "1995-10-01", ""]);

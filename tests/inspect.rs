@@ -8,6 +8,9 @@ fn a_document_is_shown_through_every_stage_and_a_dropped_one_with_its_reason() {
     let input = dir.path().join("laws");
     put(&input.join("good.md"), statute("某条例", 20).replace("第二条 ", "第二条\u{3000}２０"));
     put(&input.join("copy.md"), statute("某条例", 20).replace("第二条 ", "第二条　20"));
+    let gap = statute("另一条例", 12).replace("第七条 ", "第六条 ");
+    put(&input.join("gap.md"), gap.replace("2020年1月1日", "2021年5月1日"));
+    put(&input.join("gap(2019-03-01).md"), statute("另一条例", 9).replace("2020年1月1日", "2019年3月1日"));
     put(&input.join("short.md"), "# 短条例\n<!-- INFO END -->\n第一条 短。\n");
     let out = dir.path().join("corpus");
     pipeline_ok(&["build", "--source", &format!("statute={}", arg(&input)), "--out", arg(&out)]);
@@ -33,6 +36,16 @@ fn a_document_is_shown_through_every_stage_and_a_dropped_one_with_its_reason() {
     for part in parts {
         assert!(good.contains(part), "{part}:\n{good}");
     }
+    let gap = inspect(&["laws/gap.md"]);
+    for part in [
+        "numbers missing: 7\n",
+        "numbers repeated: 6\n",
+        "in force from 2021-05-01\n",
+        "before it laws/gap(2019-03-01).md",
+    ] {
+        assert!(gap.contains(part), "{part}:\n{gap}");
+    }
+    assert!(inspect(&["laws/gap(2019-03-01).md"]).contains("in force from 2019-03-01 to 2021-05-01\n"));
     assert!(inspect(&["laws/copy.md"]).contains("shard     documents/kind=statute/split="));
     let short = inspect(&["--dropped", "too_short"]);
     assert!(

@@ -12,6 +12,7 @@ mod metadata;
 mod privacy;
 mod rebuild;
 mod score;
+mod statutes;
 mod support;
 mod train;
 mod train_vocab;

@@ -1,5 +1,8 @@
 //! Look into a corpus from a terminal: overview, one document through every stage, what was dropped.
 
+/// When a statute is in force.
+mod validity;
+
 use std::{fmt::Write, path::Path, time::Duration};
 
 use corpus_format::{Corpus, Index, Table, legal::Kind};
@@ -15,6 +18,7 @@ use crate::{
     report::grouped,
     run::Built,
     scan::scan,
+    segment::sequence,
     signals::Scratch,
     sources::{
         self, Content, RawRecord,
@@ -156,6 +160,9 @@ fn document(corpus: &Corpus, id: &str) -> Result<String> {
         let cluster = cell(&kept, "duplicate_cluster", 0);
         let near =
             if cluster.is_empty() { "no near-copy".to_owned() } else { format!("near-copies, cluster {cluster}") };
+        if cell(&kept, "kind", 0) == Kind::Statute.as_str() {
+            text += &validity::shown(corpus, id, &cell(&kept, "split", 0))?;
+        }
         let _ = writeln!(text, "dedup     {near}\nsplit     {}", cell(&kept, "split", 0));
         let _ =
             writeln!(text, "shard     documents/kind={}/split={}/", cell(&kept, "kind", 0), cell(&kept, "split", 0));
@@ -255,6 +262,12 @@ fn changes(text: &mut String, before: &str, after: &str) {
 fn structure(text: &mut String, row: &DocumentRow) {
     if row.sections.is_empty() {
         let _ = writeln!(text, "segment   {} articles", row.articles.len());
+        let departures = sequence::departures(row.articles.iter().map(|article| article.number));
+        for (what, numbers) in [("missing", &departures.missing), ("repeated", &departures.repeated)] {
+            if !numbers.is_empty() {
+                let _ = writeln!(text, "            numbers {what}: {}", sequence::shown(numbers));
+            }
+        }
         let mut last = None;
         let mut shown = 0;
         for article in &row.articles {

@@ -72,6 +72,8 @@ rules! {
     Contents = "table of contents removed",
     /// 总 则 becomes 总则.
     SpacedHeading = "spaced heading joined",
+    /// 第二条 in the line of 第一条 begins a line of its own.
+    JoinedArticle = "article set apart from the one before it",
     /// Spaces at the edges of a line and runs of spaces inside it are removed.
     Spaces = "spaces trimmed",
     /// The zero of a year in words is 〇.
@@ -96,9 +98,13 @@ rules! {
     Name = "name masked",
     /// Month and day of a birth date.
     BirthDate = "birth date reduced to its year",
+    /// A number between a statute's first and last article that no article has; nothing is changed.
+    MissingArticle = "article number missing from the sequence",
+    /// An article with the number of another of its statute; nothing is changed.
+    RepeatedArticle = "article number repeated",
 }
 
-/// How often each rule changed something.
+/// How often each rule changed or found something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RuleCounts([u64; Rule::ALL.len()]);
 

@@ -8,6 +8,8 @@ pub mod case;
 pub mod citation;
 /// Dates in Arabic and Chinese numerals.
 pub mod date;
+/// Issuing bodies of statutes.
+pub mod issuer;
 /// Names of laws, full and short.
 pub mod law_name;
 /// Case numbers (案号) and the numbers of statutes (文号).

@@ -1,6 +1,7 @@
-//! Defines case numbers (（2023）京01民终123号) and statute numbers (法释〔2000〕12号) in canonical form.
+//! Defines case numbers (（2023）京01民终123号) and statute numbers (法释〔2000〕12号, 国务院令第4号) in canonical form.
 
 use super::case::NumberParts;
+use crate::segment::numeral;
 
 pattern!(
     CASE,
@@ -14,6 +15,8 @@ pattern!(
 );
 
 pattern!(STATUTE, r"([\p{Han}]{1,10})\s*[（(〔\[［]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］]\s*第?\s*([0-9]{1,4})\s*号");
+
+pattern!(ORDER, r"([\p{Han}、]{2,40}?)令第?\s*([0-9〇零一二三四五六七八九十百]{1,7})\s*号");
 
 /// The first case number in `text`, as （2023）京01民终123号: full-width brackets, no spaces.
 pub fn case_number(text: &str) -> Option<String> {
@@ -35,11 +38,17 @@ pub fn parts(case_number: &str) -> Option<NumberParts> {
     })
 }
 
-/// The first number of a statute in `text`, as 法释〔2000〕12号.
+/// The first number of a statute in `text`, as 法释〔2000〕12号 or 国务院令第4号.
 pub fn statute_number(text: &str) -> Option<String> {
-    let found = STATUTE.captures(text)?;
+    let (signed, order) = (STATUTE.captures(text), ORDER.captures(text));
+    let start = |found: &Option<regex::Captures<'_>>| found.as_ref().and_then(|found| found.get(0)).map(|m| m.start());
+    if let (Some(order), true) = (&order, start(&signed).is_none_or(|signed| start(&order) < Some(signed))) {
+        let number = numeral::parse(&order[2])?;
+        return Some(format!("{}令第{number}号", order[1].replace("中华人民共和国", "")));
+    }
+    let found = signed?;
     // What precedes the number may run into it: keep the issuer's sign only.
-    let sign = found[1].trim_start_matches(['第', '号', '以', '据', '按', '由', '日']);
+    let sign = found[1].rsplit(['第', '号', '以', '据', '按', '由', '日']).next().unwrap_or_default();
     Some(format!("{sign}〔{}〕{}号", &found[2], &found[3]))
 }
 
@@ -83,6 +92,18 @@ mod tests {
     fn statute_numbers() {
         assert_eq!(statute_number("2000年6月22日 法释〔2000〕12号 公布").as_deref(), Some("法释〔2000〕12号"));
         assert_eq!(statute_number("法释[2013]5号").as_deref(), Some("法释〔2013〕5号"));
-        assert_eq!(statute_number("国务院令第4号"), None);
+        assert_eq!(statute_number("最高人民法院以法发〔1993〕15号通知印发").as_deref(), Some("法发〔1993〕15号"));
+        let orders = [
+            ("2004年1月1日 中华人民共和国国务院令第4号公布", "国务院令第4号"),
+            (
+                "1990年1月1日 中华人民共和国国务院、中华人民共和国中央军事委员会令第71号",
+                "国务院、中央军事委员会令第71号",
+            ),
+            ("2002年8月29日 中华人民共和国主席令第七十三号公布", "主席令第73号"),
+        ];
+        for (text, number) in orders {
+            assert_eq!(statute_number(text).as_deref(), Some(number));
+        }
+        assert_eq!(statute_number("审判委员会第4次会议"), None);
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::NaiveDate;
 use corpus_format::legal::DocumentType;
 
-use super::{date, law_name, number, repeal};
+use super::{date, issuer, law_name, number, repeal};
 use crate::segment::statute::Statute;
 
 /// The metadata of a statute.
@@ -35,11 +35,8 @@ pub struct StatuteFacts {
 
 pattern!(NAME, r"中华人民共和国\p{Han}{1,20}?法");
 pattern!(VERSION, r"[（(]([12][0-9]{3}-[0-9]{2}-[0-9]{2})[）)]$");
-pattern!(
-    ISSUER,
-    r"全国人民代表大会常务委员会|全国人民代表大会|最高人民法院|最高人民检察院|[\p{Han}]{2,8}(?:省|市|自治区|自治州|自治县|特区)(?:第?[一二三四五六七八九十]*届?)人民代表大会(?:常务委员会)?|国务院|中央军事委员会|[\p{Han}]{2,16}(?:部|总局|委员会|署|局)(?:令|公告)"
-);
-pattern!(EFFECTIVE, r"自([12一二][^自，。；《》]{3,14}?日)起(?:施行|实施|生效|执行)");
+pattern!(EFFECTIVE, r"[自从于]([12一二][^自，。；《》]{3,14}?日)(?:零时)?起?(?:正式)?(?:施行|实施|生效|执行|试行)");
+pattern!(EFFECTIVE_AT_ONCE, r"(?:公布|发布|颁布|颁发|印发)之日起?(?:施行|实施|生效|执行|试行)");
 // The day of effect of a decision or 修正案 itself, which may quote the closing article of the law that it amends.
 pattern!(OWN_EFFECT, r"本(?:决定|修正案)自([12一二][^自，。；《》]{3,14}?日)起(?:施行|实施|生效|执行)");
 pattern!(AMENDMENT_EFFECT, r"该(?:修正|修订|修改|决定)自([12一二][^自，。；《》]{3,14}?日)起?(?:施行|实施|生效|执行)");
@@ -68,42 +65,53 @@ pub fn facts(statute: &Statute, title: &str, file_stem: &str) -> StatuteFacts {
     let passed = dated(&["通过", "公布", "发布", "颁布", "批准", "印发"]);
     let promulgated = passed.or_else(|| date::first(&history));
     let amended = statute.history.iter().rev().filter(|line| !line.contains("施行")).find_map(|line| date::first(line));
-    let effective = effective(statute).or_else(|| dated(&["施行", "实施", "生效"]));
     let version = file_version(file_stem).1.or(amended).or(promulgated);
+    let issuer = issuer::issuer(title, &bare);
+    let published = || {
+        let is_first = !history.contains("修") && bare.iter().filter(|line| line.contains("通过")).count() < 2;
+        // The standing committee's laws are published on the day that they are passed.
+        let by_congress = issuer.as_deref().is_some_and(|issuer| issuer.starts_with("全国人民代表大会"));
+        let published = dated(&["公布", "发布", "颁布", "颁发", "印发"]);
+        published.or(version.filter(|_| is_first)).or_else(|| dated(&["通过"]).filter(|_| by_congress))
+    };
+    let effective = stated_effect(statute)
+        .or_else(|| dated(&["施行", "实施", "生效"]))
+        .or_else(|| is_effective_at_once(statute, &bare).then(published).flatten());
+    // A line of the history may say it of this version: 2023年11月1日 施行.
+    let last_effect = bare.iter().rev().find(|line| line.contains("施行")).and_then(|line| date::first(line));
     let amendment = AMENDMENT_EFFECT.captures_iter(&history).last().and_then(|found| date::first(&found[1]));
     StatuteFacts {
         law: law_name::without_version(title).trim().to_owned(),
-        issuer: issuer(title, &history),
+        issuer,
         number: number::statute_number(&history),
         version,
         promulgated,
         effective,
         repealed: dated(&["废止", "失效"]),
         // The article on taking effect is the first version's where the law was amended since.
-        in_force_from: amendment.or_else(|| version.max(effective)),
+        in_force_from: amendment.or_else(|| version.max(effective).max(last_effect)),
         repeals: repeal::repealed(&statute.text),
         amends: repeal::amended(title, &statute.text),
     }
 }
 
 /// The day of effect that the text itself states.
-fn effective(statute: &Statute) -> Option<NaiveDate> {
+fn stated_effect(statute: &Statute) -> Option<NaiveDate> {
     let day = |pattern: &regex::Regex, text: &str| pattern.captures(text).and_then(|found| date::first(&found[1]));
-    // The article on taking effect is among the last; annexes may follow it.
-    let mut last = statute.articles.iter().rev().take(3);
-    day(&OWN_EFFECT, &statute.text).or_else(|| last.find_map(|article| day(&EFFECTIVE, &article.text)))
+    day(&OWN_EFFECT, &statute.text).or_else(|| closing(statute).find_map(|text| day(&EFFECTIVE, text)))
 }
 
-fn issuer(title: &str, history: &str) -> Option<String> {
-    // A regulation that a ministry published is still one of its own; an interpretation names its court.
-    let found = ISSUER.find(title).filter(|m| m.start() == 0).or_else(|| ISSUER.find(history))?;
-    let name = found.as_str().trim_end_matches('令').trim_end_matches("公告");
-    let name = name.trim_start_matches(['日', '经', '由']);
-    // A congress is one body through all its terms (届).
-    match (name.find('第'), name.find('届')) {
-        (Some(from), Some(to)) if from < to => Some(format!("{}{}", &name[..from], &name[to + '届'.len_utf8()..])),
-        _ => Some(name.to_owned()),
-    }
+/// Whether it took effect when it was published.
+fn is_effective_at_once(statute: &Statute, history: &[Cow<'_, str>]) -> bool {
+    let mut lines = closing(statute).chain(history.iter().map(AsRef::as_ref));
+    lines.any(|text| EFFECTIVE_AT_ONCE.is_match(text))
+}
+
+/// The last articles, or lines where there are none; the one on taking effect is among them, and annexes may follow.
+fn closing(statute: &Statute) -> impl Iterator<Item = &str> {
+    let articles = statute.articles.iter().rev().map(|article| article.text.as_str());
+    let lines = statute.text.lines().rev().filter(|_| statute.articles.is_empty());
+    articles.chain(lines).take(3)
 }
 
 /// The type of a statute, by its title, history and issuer, and where these say nothing by the folder
@@ -119,13 +127,15 @@ pub fn document_type(title: &str, history: &[String], issuer: Option<&str>, raw_
     }
     match issuer {
         Some(i) if i.starts_with("全国人民代表大会") => DocumentType::Law,
-        Some("国务院") => DocumentType::AdministrativeRegulation,
+        Some(i) if i.contains("国务院") || i == "政务院" => DocumentType::AdministrativeRegulation,
         Some(i) if i.contains("人民代表大会") => DocumentType::LocalRegulation,
-        _ if names("全国人民代表大会") || (title.starts_with("中华人民共和国") && title.ends_with('法')) => {
+        // What a ministry published with the approval of the State Council ranks as the Council's own.
+        Some(_) if names("国务院") || names("政务院") => DocumentType::AdministrativeRegulation,
+        Some(_) => DocumentType::DepartmentalRule,
+        None if names("全国人民代表大会") || (title.starts_with("中华人民共和国") && title.ends_with('法')) => {
             DocumentType::Law
         }
-        _ if names("国务院") => DocumentType::AdministrativeRegulation,
-        Some(_) => DocumentType::DepartmentalRule,
+        None if names("国务院") => DocumentType::AdministrativeRegulation,
         None => by_folder(raw_path),
     }
 }

@@ -6,5 +6,7 @@ pub mod heading;
 pub mod judgment;
 /// Chinese numerals and article numbers.
 pub mod numeral;
+/// Gaps and repeats in the numbers of a statute's articles.
+pub mod sequence;
 /// A statute's title, history, tree and articles.
 pub mod statute;

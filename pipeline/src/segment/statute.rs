@@ -2,11 +2,13 @@
 //!
 //! The trap is that an article's later paragraphs carry no number while references such as 第二十条规定的
 //! may stand at the start of a line: a label without a space after it is an article only where it
-//! continues the sequence of numbers.
+//! continues the sequence of numbers. So are the labels in the text of an amendment, which quotes other articles,
+//! and those within a line, where a source has run articles together.
 
 use super::{
     heading::{self, Heading, Level},
     numeral::{self, ArticleNumber},
+    sequence,
 };
 use crate::clean::{Rule, RuleCounts, layout, markup::Page};
 
@@ -73,11 +75,14 @@ pub fn parse(page: &Page<'_>, counts: &mut RuleCounts) -> Statute {
             builder.statute.history.push(text.clone().into_owned());
             builder.push_line(&text);
         } else {
-            builder.body_line(&text, line.level, counts);
+            builder.body_lines(&text, line.level, counts);
         }
     }
     let mut statute = builder.statute;
     statute.text.truncate(statute.text.trim_end().len());
+    let departures = sequence::departures(statute.articles.iter().map(|article| article.number));
+    counts.add_count(Rule::MissingArticle, departures.missing.len() as u64);
+    counts.add_count(Rule::RepeatedArticle, departures.repeated.len() as u64);
     statute
 }
 
@@ -108,6 +113,38 @@ impl Builder {
     fn push_line(&mut self, line: &str) {
         self.statute.text.push_str(line);
         self.statute.text.push('\n');
+    }
+
+    /// A line, or the articles that were run together in it.
+    fn body_lines(&mut self, line: &str, level: u8, counts: &mut RuleCounts) {
+        let mut rest = line;
+        while let Some(at) = self.joined_article(rest) {
+            counts.hit(Rule::JoinedArticle);
+            self.body_line(rest[..at].trim_end(), level, counts);
+            rest = &rest[at..];
+        }
+        self.body_line(rest, level, counts);
+    }
+
+    /// Where in the line, after the end of a sentence and a space, the next article begins.
+    fn joined_article(&self, line: &str) -> Option<usize> {
+        let mut labels =
+            line.match_indices(" 第").filter(|(at, _)| line[..*at].ends_with(['。', '；', '”'])).peekable();
+        labels.peek()?;
+        let own = heading::parse(line).filter(|h| h.level == Level::Article && self.is_article(h));
+        let last = own.map(|h| h.number).or(self.last)?;
+        labels.map(|(at, _)| at + 1).find(|at| {
+            heading::parse(&line[*at..]).is_some_and(|h| {
+                h.level == Level::Article && h.separated && !h.rest.is_empty() && follows(last, h.number)
+            })
+        })
+    }
+
+    /// Whether the statute changes another, whose headings and articles its text quotes.
+    fn is_amendment(&self) -> bool {
+        let title = self.statute.title.as_deref().unwrap_or_default();
+        let bare = title.split('（').next().unwrap_or_default();
+        bare.ends_with("修正案") || (title.contains("修改") && title.ends_with("决定"))
     }
 
     fn body_line(&mut self, line: &str, level: u8, counts: &mut RuleCounts) {
@@ -148,6 +185,7 @@ impl Builder {
 
     fn is_heading(&self, heading: &Heading<'_>, line: &str) -> bool {
         !self.in_annex
+            && !self.is_amendment()
             && line.chars().count() <= MAX_HEADING_CHARS
             && !line.contains(['。', '；'])
             && (heading.separated || !heading.rest.contains(['，', '、', '：']) && !continues(heading.rest))
@@ -172,12 +210,12 @@ impl Builder {
             return false;
         }
         if heading.separated && !heading.rest.is_empty() {
-            return true;
+            return self.last.is_none_or(|last| !self.is_amendment() || follows(last, heading.number));
         }
         // No space, or nothing after it: an article only where the sequence goes on.
         let follows = match self.last {
             None => heading.number == ArticleNumber { base: 1, inserted: None },
-            Some(last) => heading.number == next(last) || heading.number == next_inserted(last),
+            Some(last) => follows(last, heading.number),
         };
         follows && !continues(heading.rest)
     }
@@ -222,12 +260,11 @@ impl Builder {
     }
 }
 
-fn next(number: ArticleNumber) -> ArticleNumber {
-    ArticleNumber { base: number.base + 1, inserted: None }
-}
-
-fn next_inserted(number: ArticleNumber) -> ArticleNumber {
-    ArticleNumber { base: number.base, inserted: Some(number.inserted.unwrap_or(0) + 1) }
+/// Whether `number` is the next article after `last`, or the next that was inserted behind it.
+fn follows(last: ArticleNumber, number: ArticleNumber) -> bool {
+    let next = ArticleNumber { base: last.base.saturating_add(1), inserted: None };
+    let inserted = last.inserted.unwrap_or(0).saturating_add(1);
+    number == next || number == ArticleNumber { base: last.base, inserted: Some(inserted) }
 }
 
 /// Whether what follows a label goes on with the sentence, so that the label is a reference.
@@ -310,6 +347,24 @@ mod tests {
         );
         assert_eq!(numbers(&s), ["1", "2", "3"]);
         assert_eq!(s.articles[0].text, "有下列情形：\n第二十条规定的；\n第二条、第三条所列的。");
+    }
+
+    #[test]
+    fn articles_run_together_in_a_line_are_set_apart() {
+        let s = statute(
+            "# 某法\n<!-- INFO END -->\n第一条 甲。 第二条 乙，见下。 第九条 的除外。 第三条 丙。\n第四条 丁。\n",
+        );
+        assert_eq!(numbers(&s), ["1", "2", "3", "4"]);
+        assert_eq!(s.articles[1].text, "乙，见下。 第九条 的除外。");
+    }
+
+    #[test]
+    fn an_amendment_quotes_articles_that_are_not_its_own() {
+        let s = statute(
+            "# 某宪法修正案（2018年）\n<!-- INFO END -->\n第五十一条 修改。\n第五十二条 增加：\n第七节 监察\n第一百二十三条 甲。\n",
+        );
+        assert_eq!(numbers(&s), ["51", "52"]);
+        assert_eq!(s.articles[1].text, "增加：\n第七节 监察\n第一百二十三条 甲。");
     }
 
     #[test]

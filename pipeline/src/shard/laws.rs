@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, Date32Array, ListArray, RecordBatch, StringArray, StringBuilder},
+    array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray, StringBuilder},
     datatypes::{Date32Type, UInt16Type, UInt32Type},
 };
 use corpus_format::{
@@ -16,8 +16,9 @@ use corpus_format::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
+    acts::{Act, Acts, Name, Named, Unseen},
     tables::{Plan, batches, lacking},
-    validity::{self, Act, Version},
+    validity::{self, Version},
 };
 use crate::{decide::Verdict, enrich::law_name, error::Result, work::store::WorkTable};
 
@@ -27,16 +28,6 @@ struct Statute {
     title: String,
     key: u64,
 }
-
-/// What the statutes say of others, until all of them are known.
-#[derive(Default)]
-struct Acts {
-    repeals: Vec<(Name, Act)>,
-    amends: Vec<(Name, Act)>,
-}
-
-/// The keys of a name as a text gives it: whole, and from 关于 on.
-type Name = (u64, Option<u64>);
 
 /// The laws of the corpus: per version some hundred bytes and its names, and twelve per article.
 #[derive(Default)]
@@ -51,6 +42,8 @@ pub struct Laws {
     articles: FxHashMap<(u32, u16, u16), u16>,
     /// The statutes with articles.
     has_articles: FxHashSet<u32>,
+    /// Laws that are not here and were repealed.
+    unseen: Unseen,
 }
 
 impl Laws {
@@ -90,8 +83,7 @@ impl Laws {
         let day = |name: &str| Some(metadata.column_by_name(name)?.as_primitive::<Date32Type>().clone());
         let (start, repealed) = (day("in_force_from")?, day("repealed")?);
         let (effective, promulgated) = (day("effective")?, day("promulgated")?);
-        let list = |name: &str| Some(batch.column_by_name(name)?.as_list::<i32>().clone());
-        let (repeals, amends) = (list("repeals")?, list("amends")?);
+        let others = Named::of(batch)?;
         for i in 0..batch.num_rows() {
             let document = *row;
             *row += 1;
@@ -105,8 +97,7 @@ impl Laws {
             // What a later version repeats was done when the first took effect.
             if let Some(day) = at(&effective).or_else(|| at(&promulgated)).or(version.date) {
                 let act = Act { document, date: version.date.unwrap_or(day), day };
-                acts.repeals.extend(named(&repeals, i).map(|name| (name, act)));
-                acts.amends.extend(named(&amends, i).map(|name| (name, act)));
+                others.collect(i, act, acts);
             }
             self.add_law(names.value(i), ids.value(i), version);
         }
@@ -128,24 +119,25 @@ impl Laws {
     fn settle(&mut self, mut acts: Acts) {
         // The first that did it is the one that is named.
         acts.repeals.sort_by_key(|(_, act)| (act.day, act.date, act.document));
-        for ((key, short), act) in acts.amends {
-            if let Some(versions) = self.law_of(key, short).and_then(|key| self.by_name.get_mut(&key)) {
+        for (name, act) in acts.amends {
+            if let Some(versions) = self.law_of(name).and_then(|key| self.by_name.get_mut(&key)) {
                 validity::amend(versions, &act);
             }
         }
         self.by_name.values_mut().for_each(|versions| validity::link(versions));
-        for ((key, short), act) in acts.repeals {
-            if let Some(versions) = self.law_of(key, short).and_then(|key| self.by_name.get_mut(&key)) {
-                validity::repeal(versions, &act);
+        for (name, act) in acts.repeals {
+            match self.law_of(name).and_then(|key| self.by_name.get_mut(&key)) {
+                Some(versions) => validity::repeal(versions, &act),
+                None => self.unseen.repeal(name, &act),
             }
         }
     }
 
     /// The key of the law with that name, or of the one law that has it without its issuer.
-    fn law_of(&self, key: u64, short: Option<u64>) -> Option<u64> {
+    fn law_of(&self, name: Name) -> Option<u64> {
         let by_short = |key: u64| self.by_short_name.get(&key).copied().flatten();
-        let whole = Some(key).filter(|key| self.by_name.contains_key(key));
-        whole.or_else(|| by_short(key)).or_else(|| by_short(short?))
+        let whole = Some(name.key).filter(|key| self.by_name.contains_key(key));
+        whole.or_else(|| by_short(name.key)).or_else(|| by_short(name.short?))
     }
 
     /// The version that a document is.
@@ -246,17 +238,19 @@ impl Laws {
     /// The title of a law, the documents of its version in force on `date`, and what can be said of it;
     /// a statute that names its own law means the version that it is.
     fn version<'a>(&'a self, name: &'a str, date: Option<i32>, citing: u32) -> (&'a str, Vec<u32>, CitationVerdict) {
-        let key = law_name::key(name);
-        if let Some(own) = self.statutes.get(&citing).filter(|statute| statute.key == key) {
-            let versions = self.by_name.get(&key).map_or(&[][..], Vec::as_slice);
+        let names = Name::of(name);
+        if let Some(own) = self.statutes.get(&citing).filter(|statute| statute.key == names.key) {
+            let versions = self.by_name.get(&own.key).map_or(&[][..], Vec::as_slice);
             let date = versions.iter().find(|version| version.document == citing).and_then(|version| version.date);
             let others = versions.iter().filter(|version| version.document != citing && version.date == date);
             let documents = std::iter::once(citing).chain(others.map(|version| version.document)).collect();
             return (&own.title, documents, CitationVerdict::Ok);
         }
-        let key = self.law_of(key, law_name::key_without_issuer(name));
-        let Some(versions) = key.and_then(|key| self.by_name.get(&key)).filter(|versions| !versions.is_empty()) else {
-            return (name, Vec::new(), CitationVerdict::UnresolvedLaw);
+        let law = self.law_of(names).and_then(|key| self.by_name.get(&key));
+        let Some(versions) = law.filter(|versions| !versions.is_empty()) else {
+            let is_repealed = date.is_some_and(|date| self.unseen.is_repealed(names, date));
+            let verdict = if is_repealed { CitationVerdict::Repealed } else { CitationVerdict::UnresolvedLaw };
+            return (name, Vec::new(), verdict);
         };
         let title = self.statutes.get(&versions[0].document).map_or(name, |statute| statute.title.as_str());
         let in_force = date.map_or(&[][..], |date| validity::on(versions, date));
@@ -270,19 +264,6 @@ impl Laws {
         };
         (title, documents, verdict)
     }
-}
-
-/// The names in a row of a list column.
-fn named(lists: &ListArray, row: usize) -> impl Iterator<Item = Name> {
-    let names: Vec<Name> = match lists.is_valid(row).then(|| lists.value(row)) {
-        Some(names) => names.as_string::<i32>().iter().flatten().map(keys).collect(),
-        None => Vec::new(),
-    };
-    names.into_iter()
-}
-
-fn keys(name: &str) -> Name {
-    (law_name::key(name), law_name::key_without_issuer(name))
 }
 
 fn text<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringArray> {

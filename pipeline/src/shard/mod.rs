@@ -1,5 +1,7 @@
 //! Write the shards: place every row, sort within bounds, write parquet, seal with the index.
 
+/// What statutes do to one another.
+pub mod acts;
 /// The dataset card beside the shards.
 pub mod card;
 /// Which version of which law a citation means, and whether it has the article.

@@ -4,6 +4,8 @@
 //! A version is in force from the day that it states or, where it came of a decision or 修正案 of the corpus, from
 //! that one's day of effect; until the next version is, or until the law is repealed.
 
+use super::acts::Act;
+
 /// Days between the passing of an amendment and the date of the version that it made.
 const MAX_PUBLICATION_DAYS: i32 = 31;
 
@@ -26,17 +28,6 @@ pub struct Version {
     pub previous: Option<u32>,
     /// The version after, likewise.
     pub next: Option<u32>,
-}
-
-/// A statute that takes effect on another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Act {
-    /// The row of its document.
-    pub document: u32,
-    /// Its date.
-    pub date: i32,
-    /// The day from which it takes effect.
-    pub day: i32,
 }
 
 /// Let the version that `act` made begin when it took effect.
