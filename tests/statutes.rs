@@ -125,14 +125,17 @@ fn every_article_of_every_statute_is_found() {
     assert!(recall >= 0.995 && precision >= 0.995);
 }
 
+/// A field of printed metadata.
+fn field(metadata: &str, name: &str) -> String {
+    let value = metadata.split(&format!("{name}: ")).nth(1).unwrap_or_default();
+    value.split([',', '}']).next().unwrap_or_default().to_owned()
+}
+
 /// The fields that labels give of a statute, by its path.
 fn known(corpus: &Path) -> BTreeMap<String, BTreeMap<&'static str, String>> {
     let columns = ["raw_path", "document_type", "issuer", "number", "date", "metadata"];
     let rows = rows(corpus, Table::Documents, &columns).into_iter().map(|row| {
-        let field = |name: &str| {
-            let value = row[5].split(&format!("{name}: ")).nth(1).unwrap_or_default();
-            value.split([',', '}']).next().unwrap_or_default().to_owned()
-        };
+        let field = |name: &str| field(&row[5], name);
         let [document_type, issuer, number, date] = [1, 2, 3, 4].map(|i| row[i].clone());
         let fields = [
             ("law", field("{law")),
@@ -173,4 +176,67 @@ fn what_is_known_of_a_statute_is_what_a_reader_finds() {
             assert!(accuracy >= least, "{file}: {field} {accuracy:.3}");
         }
     }
+}
+
+/// A text as letters only, with the outermost brackets of names as `[` and `]`.
+fn letters(text: &str) -> String {
+    let mut depth = 0;
+    let mut letters = String::new();
+    for c in text.replace("中华人民共和国", "").chars() {
+        depth += i32::from(c == '《') - i32::from(c == '》');
+        match c {
+            '《' if depth == 1 => letters.push('['),
+            '》' if depth == 0 => letters.push(']'),
+            c if c.is_alphanumeric() && c != '的' => letters.push(c),
+            _ => {}
+        }
+    }
+    letters
+}
+
+/// Whether a sentence abolishes the statute of that name and not a part of it only.
+fn abolishes(sentence: &str, name: &str) -> bool {
+    let about = name.find("关于").map_or(name, |at| &name[at..]);
+    [name, about].iter().any(|name| {
+        let after = sentence.split(&format!("[{name}]")).nth(1);
+        after.is_some_and(|after| !after.starts_with(['第', '中', '有']))
+    })
+}
+
+#[test]
+fn repeals_are_those_that_a_plain_search_finds() {
+    let Some((raw, dir)) = &*CORPUS else { return };
+    let rows = rows(&dir.path().join("corpus"), Table::Documents, &["id", "kind", "raw_path", "metadata"]);
+    let statutes: Vec<_> = rows.iter().filter(|row| row[1] == "statute").collect();
+    // Name, first day, day after the last, what repealed it.
+    let facts = |metadata: &str| {
+        let [from, to, by] = ["in_force_from", "in_force_to", "repealed_by"].map(|name| field(metadata, name));
+        [letters(&field(metadata, "{law")).replace(['[', ']'], ""), from, to, by]
+    };
+    let laws: Vec<[String; 4]> = statutes.iter().map(|row| facts(&row[3])).collect();
+    let mut expected = BTreeMap::new();
+    for (row, own) in statutes.iter().zip(&laws) {
+        let text = fs_err::read_to_string(raw.join(&row[2])).expect("read");
+        let body = text.split_once("<!-- INFO END -->").map_or(text.as_str(), |(_, body)| body);
+        let effective = Some(field(&row[3], "effective")).filter(|day| !day.is_empty()).unwrap_or(own[1].clone());
+        for sentence in body.split(['。', '；', '\n']).filter(|sentence| sentence.contains("废止")).map(letters) {
+            let was_in_force = |law: &[String; 4]| law[1] < effective && (law[2].is_empty() || law[2] >= effective);
+            let ended = laws.iter().zip(&statutes).filter(|(law, ended)| ended[0] != row[0] && was_in_force(law));
+            for (_, ended) in ended.filter(|(law, _)| abolishes(&sentence, &law[0])) {
+                expected.entry(ended[0].clone()).or_insert(row[0].clone());
+            }
+        }
+    }
+    let found: Vec<&String> =
+        statutes.iter().zip(&laws).filter(|(_, law)| !law[3].is_empty()).map(|(row, _)| &row[0]).collect();
+    for missed in expected.keys().filter(|id| !found.contains(id)) {
+        eprintln!("{missed}: {} repeals it", expected[missed]);
+    }
+    let (labelled, given) = (expected.len() as f64, found.len() as f64);
+    let right = found.iter().filter(|id| expected.contains_key(**id)).count() as f64;
+    for extra in found.iter().filter(|id| !expected.contains_key(**id)) {
+        eprintln!("{extra}: nothing repeals it by name");
+    }
+    eprintln!("{labelled} repealed: recall {:.3}, precision {:.3}", right / labelled, right / given);
+    assert!(labelled > 40.0 && right / labelled >= 0.95 && right / given >= 0.95);
 }

@@ -8,6 +8,8 @@ pub mod case;
 pub mod citation;
 /// Dates in Arabic and Chinese numerals.
 pub mod date;
+/// The days in the lines before a statute's body.
+pub mod history;
 /// Issuing bodies of statutes.
 pub mod issuer;
 /// Names of laws, full and short.

@@ -1,11 +1,9 @@
 //! Defines what a statute says of itself: type, issuing body, number and dates.
 
-use std::borrow::Cow;
-
 use chrono::NaiveDate;
 use corpus_format::legal::DocumentType;
 
-use super::{date, issuer, law_name, number, repeal};
+use super::{date, history::History, issuer, law_name, number, repeal};
 use crate::segment::statute::Statute;
 
 /// The metadata of a statute.
@@ -39,8 +37,6 @@ pattern!(EFFECTIVE, r"[自从于]([12一二][^自，。；《》]{3,14}?日)(?:�
 pattern!(EFFECTIVE_AT_ONCE, r"(?:公布|发布|颁布|颁发|印发)之日起?(?:施行|实施|生效|执行|试行)");
 // The day of effect of a decision or 修正案 itself, which may quote the closing article of the law that it amends.
 pattern!(OWN_EFFECT, r"本(?:决定|修正案)自([12一二][^自，。；《》]{3,14}?日)起(?:施行|实施|生效|执行)");
-pattern!(AMENDMENT_EFFECT, r"该(?:修正|修订|修改|决定)自([12一二][^自，。；《》]{3,14}?日)起?(?:施行|实施|生效|执行)");
-pattern!(NAMED, r"[《<〈][^\n]*[》>〉]");
 
 /// Split the version date off the name of a file: 刑法(2020-12-26) → 刑法, 2020-12-26.
 pub fn file_version(stem: &str) -> (&str, Option<NaiveDate>) {
@@ -55,43 +51,26 @@ pub fn file_version(stem: &str) -> (&str, Option<NaiveDate>) {
 
 /// Read the metadata of a statute from its title, history, last articles and file name.
 pub fn facts(statute: &Statute, title: &str, file_stem: &str) -> StatuteFacts {
-    let history = statute.history.join("\n");
-    // The name of a decision (关于废止和修改某条例的决定) says nothing of this statute.
-    let bare: Vec<Cow<'_, str>> = statute.history.iter().map(|line| NAMED.replace_all(line, "")).collect();
-    let dated = |words: &[&str]| {
-        let line = bare.iter().find(|line| words.iter().any(|word| line.contains(word)))?;
-        date::first(line)
-    };
-    let passed = dated(&["通过", "公布", "发布", "颁布", "批准", "印发"]);
-    let promulgated = passed.or_else(|| date::first(&history));
-    let amended = statute.history.iter().rev().filter(|line| !line.contains("施行")).find_map(|line| date::first(line));
-    let version = file_version(file_stem).1.or(amended).or(promulgated);
-    let issuer = issuer::issuer(title, &bare);
-    let published = || {
-        let is_first = !history.contains("修") && bare.iter().filter(|line| line.contains("通过")).count() < 2;
-        // The standing committee's laws are published on the day that they are passed.
-        let by_congress = issuer.as_deref().is_some_and(|issuer| issuer.starts_with("全国人民代表大会"));
-        let published = dated(&["公布", "发布", "颁布", "颁发", "印发"]);
-        published.or(version.filter(|_| is_first)).or_else(|| dated(&["通过"]).filter(|_| by_congress))
-    };
+    let history = History::of(&statute.history);
+    let promulgated = history.promulgated();
+    let version = file_version(file_stem).1.or_else(|| history.last_change()).or(promulgated);
+    let issuer = issuer::issuer(title, &history.lines);
+    let published = || history.published(version, issuer.as_deref());
     let effective = stated_effect(statute)
-        .or_else(|| dated(&["施行", "实施", "生效"]))
-        .or_else(|| is_effective_at_once(statute, &bare).then(published).flatten());
-    // A line of the history may say it of this version: 2023年11月1日 施行.
-    let last_effect = bare.iter().rev().find(|line| line.contains("施行")).and_then(|line| date::first(line));
-    let amendment = AMENDMENT_EFFECT.captures_iter(&history).last().and_then(|found| date::first(&found[1]));
+        .or_else(|| history.dated(&["施行", "实施", "生效"]))
+        .or_else(|| is_effective_at_once(statute, &history).then(published).flatten());
     StatuteFacts {
         law: law_name::without_version(title).trim().to_owned(),
-        issuer,
-        number: number::statute_number(&history),
+        number: number::statute_number(&statute.history.join("\n")),
         version,
         promulgated,
         effective,
-        repealed: dated(&["废止", "失效"]),
+        repealed: history.dated(&["废止", "失效"]),
         // The article on taking effect is the first version's where the law was amended since.
-        in_force_from: amendment.or_else(|| version.max(effective).max(last_effect)),
+        in_force_from: version.max(effective).max(history.effect()),
         repeals: repeal::repealed(&statute.text),
         amends: repeal::amended(title, &statute.text),
+        issuer,
     }
 }
 
@@ -102,8 +81,8 @@ fn stated_effect(statute: &Statute) -> Option<NaiveDate> {
 }
 
 /// Whether it took effect when it was published.
-fn is_effective_at_once(statute: &Statute, history: &[Cow<'_, str>]) -> bool {
-    let mut lines = closing(statute).chain(history.iter().map(AsRef::as_ref));
+fn is_effective_at_once(statute: &Statute, history: &History<'_>) -> bool {
+    let mut lines = closing(statute).chain(history.lines.iter().map(AsRef::as_ref));
     lines.any(|text| EFFECTIVE_AT_ONCE.is_match(text))
 }
 
@@ -191,6 +170,32 @@ mod tests {
         assert_eq!(facts.law, "中华人民共和国国家赔偿法");
         let dates = [facts.promulgated, facts.version, facts.effective, facts.repealed].map(iso);
         assert_eq!(dates, ["1994-05-12", "2012-10-26", "1995-01-01", ""]);
+    }
+
+    #[test]
+    fn a_regulation_that_a_decision_with_another_name_amended() {
+        let (facts, kind) = read(
+            "# 某条例\n\n2006年1月21日 中华人民共和国国务院令第455号公布\n\n\
+             2016年2月6日 《国务院关于废止和修改部分行政法规的决定》修订\n\n<!-- INFO END -->\n\n\
+             第一条 甲。\n\n第二条 本条例自公布之日起施行。1990年发布的《旧条例》同时废止。\n",
+            "某条例(2016-02-06)",
+        );
+        assert_eq!((kind, facts.number.as_deref()), (DocumentType::AdministrativeRegulation, Some("国务院令第455号")));
+        let dates = [facts.promulgated, facts.effective, facts.in_force_from, facts.repealed].map(iso);
+        assert_eq!(dates, ["2006-01-21", "2006-01-21", "2016-02-06", ""]);
+        assert_eq!(facts.repeals, ["旧条例"]);
+    }
+
+    #[test]
+    fn the_day_of_effect_of_an_amendment() {
+        let (facts, _) = read(
+            "# 最高人民法院关于某的解释\n\n2015年5月11日 审判委员会第1651次会议通过\n\n\
+             2021年4月7日 审判委员会第1835次会议《关于修改某的决定》修正，该修正自2021年4月15日起施行\n\n\
+             <!-- INFO END -->\n\n第一条 本解释自2015年6月1日起施行。\n",
+            "某解释(2021-04-13)",
+        );
+        assert_eq!(iso(facts.in_force_from), "2021-04-15");
+        assert_eq!((iso(facts.effective), facts.number), ("2015-06-01".to_owned(), None));
     }
 
     #[test]
