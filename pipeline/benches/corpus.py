@@ -31,7 +31,7 @@ from typing import NamedTuple
 RUNS = 5
 BLOCK = 1 << 20
 PEER = pathlib.Path(__file__).with_name("peer_datatrove.py")
-NO_RECORDS = "[instruct]\nrecitation_fraction = 0.0\nlookup_fraction = 0.0\n"
+NO_RECORDS = "[instruct]\nrecitation_fraction = 0.0\nlookup_fraction = 0.0\nstatute_question_fraction = 0.0\n"
 
 
 class Cost(NamedTuple):

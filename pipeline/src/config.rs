@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use corpus_format::legal::Kind;
+use corpus_format::legal::{InstructionKind, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub struct Config {
     /// Which documents are held out.
     #[serde(default)]
     pub split: SplitConfig,
-    /// Which instruction records are derived from statutes.
+    /// Which instruction records are derived from the documents.
     #[serde(default)]
     pub instruct: InstructConfig,
     /// How shards are written.
@@ -199,22 +199,62 @@ impl Default for SplitConfig {
     }
 }
 
-/// Which instruction records are derived from the articles of statutes in their newest version.
+/// Which instruction records are derived, from the articles of statutes and from court documents.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InstructConfig {
     /// Seed of the choice.
     pub seed: u64,
-    /// Share of articles that give a recitation record: law and number asked, text answered.
+    /// Share of articles, in the newest version of their law, that give a recitation record: law and number asked,
+    /// text answered.
     pub recitation_fraction: f64,
-    /// Share of articles that give a lookup record: text asked, law and number answered.
+    /// Share of them that give a lookup record: text asked, law and number answered.
     pub lookup_fraction: f64,
+    /// Share of articles of any version that give a question whether they are in force.
+    pub statute_question_fraction: f64,
+    /// Share of criminal judgments that give their facts, and ask for the charge.
+    pub charge_prediction_fraction: f64,
+    /// Share of judgments that give their facts, and ask for the articles they rest on.
+    pub article_prediction_fraction: f64,
+    /// Share of criminal judgments with one accused that give their facts, and ask for the sentence.
+    pub term_prediction_fraction: f64,
+    /// Share of civil judgments that give their facts, and ask what is disputed.
+    pub dispute_focus_fraction: f64,
+    /// Share of judgments and rulings that give their facts, and ask for reasoning and operative part.
+    pub judgment_drafting_fraction: f64,
+    /// Share of judgments and rulings that give facts and reasoning, and ask for the operative part.
+    pub judgment_summary_fraction: f64,
     /// Characters an article must have.
     pub min_chars: u32,
     /// Characters an article must have for a lookup record.
     pub lookup_min_chars: u32,
     /// Characters an article may have.
     pub max_chars: u32,
+    /// Characters the facts and the reasoning of a court document must each have.
+    pub case_min_chars: u32,
+    /// Characters that question and answer from a court document may have together.
+    pub case_max_chars: u32,
+    /// Share of masking characters that a court document may have.
+    pub max_masked_fraction: f32,
+}
+
+impl InstructConfig {
+    /// The share of articles or documents that give a record of a kind.
+    pub fn fraction(&self, kind: InstructionKind) -> f64 {
+        match kind {
+            InstructionKind::ArticleRecitation => self.recitation_fraction,
+            InstructionKind::ArticleLookup => self.lookup_fraction,
+            InstructionKind::StatuteQuestion => self.statute_question_fraction,
+            InstructionKind::ChargePrediction => self.charge_prediction_fraction,
+            InstructionKind::ArticlePrediction => self.article_prediction_fraction,
+            InstructionKind::TermPrediction => self.term_prediction_fraction,
+            InstructionKind::DisputeFocus => self.dispute_focus_fraction,
+            InstructionKind::JudgmentDrafting => self.judgment_drafting_fraction,
+            InstructionKind::JudgmentSummary => self.judgment_summary_fraction,
+            // A given record is not derived.
+            InstructionKind::Consultation => 0.0,
+        }
+    }
 }
 
 impl Default for InstructConfig {
@@ -223,9 +263,19 @@ impl Default for InstructConfig {
             seed: 0,
             recitation_fraction: 1.0,
             lookup_fraction: 0.25,
+            statute_question_fraction: 0.1,
+            charge_prediction_fraction: 1.0,
+            article_prediction_fraction: 1.0,
+            term_prediction_fraction: 1.0,
+            dispute_focus_fraction: 1.0,
+            judgment_drafting_fraction: 1.0,
+            judgment_summary_fraction: 1.0,
             min_chars: 12,
             lookup_min_chars: 40,
             max_chars: 1200,
+            case_min_chars: 60,
+            case_max_chars: 4000,
+            max_masked_fraction: 0.1,
         }
     }
 }
@@ -294,6 +344,14 @@ impl Config {
             ("split.validation_fraction", self.split.validation_fraction),
             ("instruct.recitation_fraction", self.instruct.recitation_fraction),
             ("instruct.lookup_fraction", self.instruct.lookup_fraction),
+            ("instruct.statute_question_fraction", self.instruct.statute_question_fraction),
+            ("instruct.charge_prediction_fraction", self.instruct.charge_prediction_fraction),
+            ("instruct.article_prediction_fraction", self.instruct.article_prediction_fraction),
+            ("instruct.term_prediction_fraction", self.instruct.term_prediction_fraction),
+            ("instruct.dispute_focus_fraction", self.instruct.dispute_focus_fraction),
+            ("instruct.judgment_drafting_fraction", self.instruct.judgment_drafting_fraction),
+            ("instruct.judgment_summary_fraction", self.instruct.judgment_summary_fraction),
+            ("instruct.max_masked_fraction", f64::from(self.instruct.max_masked_fraction)),
             ("dedup.statute.min_jaccard", f64::from(self.dedup.statute.min_jaccard)),
             ("dedup.judgment.min_jaccard", f64::from(self.dedup.judgment.min_jaccard)),
         ];

@@ -31,7 +31,7 @@ pub mod dedup;
 pub mod filter;
 /// The analysts' entry: overview, one document through every stage, samples of what was dropped.
 pub mod inspect;
-/// Derive instruction records from statutes.
+/// Derive instruction records from statutes and court documents.
 pub mod instruct;
 /// A page that shows what a build did.
 pub mod report;

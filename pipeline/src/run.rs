@@ -1,6 +1,10 @@
 //! The whole pipeline as one list of stages.
 
-use corpus_format::{Index, SCHEMA_VERSION, Table, index::KindCount, legal::Kind};
+use corpus_format::{
+    Index, SCHEMA_VERSION, ShardFile, Table,
+    index::KindCount,
+    legal::{InstructionKind, Kind},
+};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -203,8 +207,8 @@ fn counts(
 fn check(index: &Index) -> Result<()> {
     let kept: u64 = index.counts.iter().map(|count| count.kept).sum();
     let dropped: u64 = index.counts.iter().map(|count| count.dropped).sum();
-    let records: u64 =
-        index.files_of(Table::Instructions).filter(|f| f.kind.as_deref() == Some("consultation")).map(|f| f.rows).sum();
+    let given = |file: &&ShardFile| file.kind.as_deref() == Some(InstructionKind::Consultation.as_str());
+    let records: u64 = index.files_of(Table::Instructions).filter(given).map(|f| f.rows).sum();
     let written = (index.rows_of(Table::Documents) + records, index.rows_of(Table::Dropped));
     if written != (kept, dropped) {
         return Err(Error::Defect(format!("wrote {written:?} rows, counted {:?}", (kept, dropped))));

@@ -81,6 +81,32 @@ named! {
 }
 
 named! {
+    /// What an instruction record asks for. All but the given ones are derived from one document.
+    InstructionKind {
+        /// A text is given, law and number are asked.
+        ArticleLookup = "article_lookup",
+        /// Law and number are given, the text is asked.
+        ArticleRecitation = "article_recitation",
+        /// Whether an article is in force, and what it says.
+        StatuteQuestion = "statute_question",
+        /// The charge (罪名), from the facts of a criminal case.
+        ChargePrediction = "charge_prediction",
+        /// The articles that the decision rests on, from the facts.
+        ArticlePrediction = "article_prediction",
+        /// The sentence, from the facts of a criminal case.
+        TermPrediction = "term_prediction",
+        /// What the parties dispute (争议焦点), from the facts of a civil case.
+        DisputeFocus = "dispute_focus",
+        /// Reasoning and operative part, from the facts.
+        JudgmentDrafting = "judgment_drafting",
+        /// The operative part, from facts and reasoning.
+        JudgmentSummary = "judgment_summary",
+        /// A record that was given.
+        Consultation = "consultation",
+    }
+}
+
+named! {
     /// Which side of the corpus a document is on.
     Split {
         /// Read by training.

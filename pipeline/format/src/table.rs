@@ -308,21 +308,29 @@ fn citations() -> Vec<Column> {
 fn instructions() -> Vec<Column> {
     use DataType::{UInt32, Utf8};
     vec![
-        required("id", Utf8, "Stable id: source, path and record, or the article it was derived from and the kind."),
+        required(
+            "id",
+            Utf8,
+            "Stable id: source, path and record, or the article or document it was derived from and the kind.",
+        ),
         required(
             "kind",
             Utf8,
-            "consultation (given records), article_lookup or article_recitation (derived from statutes).",
+            "consultation: a given record. Derived from statutes: article_lookup, article_recitation, statute_question (is it in force). Derived from court documents: charge_prediction, article_prediction, term_prediction, dispute_focus, judgment_drafting (from the facts), judgment_summary (from facts and reasoning).",
         ),
-        required("source", Utf8, "Name of the manifest the record or its statute came through."),
+        required("source", Utf8, "Name of the manifest the record or its document came through."),
         required("instruction", Utf8, "What is asked."),
         required("input", Utf8, "Material that goes with the question; empty where there is none."),
         required("output", Utf8, "The answer."),
         required("history", history_type(), "Earlier turns of the conversation, oldest first."),
-        optional("document_id", Utf8, "The statute a derived record rests on."),
-        optional("article", Utf8, "The id of the article a derived record rests on."),
+        optional("document_id", Utf8, "The statute or court document a derived record rests on."),
+        optional(
+            "article",
+            Utf8,
+            "The id of the article a record rests on; of article_prediction the first one that the decision cites, where the corpus has it.",
+        ),
         required("num_chars", UInt32, "Characters of instruction, input, output and history together."),
-        required("split", Utf8, "train or validation; a derived record is where its statute is."),
+        required("split", Utf8, "train or validation; a derived record is where its document is."),
     ]
 }
 

@@ -15,6 +15,12 @@ pub fn days(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - 719_163
 }
 
+/// The day that is `days` after 1970-01-01 as statutes write it: 2021年1月1日.
+pub fn words(days: i32) -> Option<String> {
+    let date = NaiveDate::from_num_days_from_ce_opt(days.checked_add(719_163)?)?;
+    Some(format!("{}年{}月{}日", date.year(), date.month(), date.day()))
+}
+
 /// The first date in `text`.
 pub fn first(text: &str) -> Option<NaiveDate> {
     all(text).next().map(|(_, date)| date)

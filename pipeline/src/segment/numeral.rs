@@ -77,6 +77,35 @@ pub fn parse(text: &str) -> Option<u32> {
     Some(total + pending.unwrap_or(0))
 }
 
+/// A number below ten thousand in words: 120 is 一百二十, 12 is 十二.
+pub fn words(n: u16) -> String {
+    const DIGITS: [char; 10] = ['零', '一', '二', '三', '四', '五', '六', '七', '八', '九'];
+    let mut text = String::new();
+    let mut gap = false;
+    for (unit, name) in [(1000, "千"), (100, "百"), (10, "十"), (1, "")] {
+        let digit = n / unit % 10;
+        if digit == 0 {
+            gap = !text.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut gap) {
+            text.push('零');
+        }
+        if !(unit == 10 && n < 20) {
+            text.push(DIGITS[usize::from(digit)]);
+        }
+        text.push_str(name);
+    }
+    text
+}
+
+/// An article, and a paragraph or an item of it, as statutes name them: 第一百三十三条之一第一款第二项.
+pub fn place(article: ArticleNumber, paragraph: Option<u16>, item: Option<u16>) -> String {
+    let inserted = article.inserted.map(|n| format!("之{}", words(n))).unwrap_or_default();
+    let part = |n: Option<u16>, unit: &str| n.map(|n| format!("第{}{unit}", words(n))).unwrap_or_default();
+    format!("第{}条{inserted}{}{}", words(article.base), part(paragraph, "款"), part(item, "项"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,30 +137,18 @@ mod tests {
 
     #[test]
     fn every_number_below_ten_thousand_written_in_words_is_read_back() {
-        let digits = ["零", "一", "二", "三", "四", "五", "六", "七", "八", "九"];
-        for n in 1..10_000_u32 {
-            let mut text = String::new();
-            let mut gap = false;
-            for (unit, name) in [(1000, "千"), (100, "百"), (10, "十"), (1, "")] {
-                let d = n / unit % 10;
-                if d == 0 {
-                    gap = !text.is_empty();
-                    continue;
-                }
-                if gap {
-                    text.push('零');
-                    gap = false;
-                }
-                text.push_str(digits[d as usize]);
-                text.push_str(name);
-            }
-            assert_eq!(parse(&text), Some(n), "{text}");
+        for n in 1..10_000 {
+            let text = words(n);
+            assert_eq!(parse(&text), Some(u32::from(n)), "{text}");
         }
+        assert_eq!([12, 20, 105, 110, 1260].map(words), ["十二", "二十", "一百零五", "一百一十", "一千二百六十"]);
     }
 
     #[test]
     fn article_numbers_print_their_insertion() {
         assert_eq!(ArticleNumber { base: 120, inserted: Some(1) }.to_string(), "120-1");
         assert_eq!(ArticleNumber { base: 120, inserted: None }.to_string(), "120");
+        let article = ArticleNumber { base: 133, inserted: Some(1) };
+        assert_eq!(place(article, Some(1), Some(2)), "第一百三十三条之一第一款第二项");
     }
 }

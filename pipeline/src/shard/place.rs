@@ -2,13 +2,15 @@
 
 use corpus_format::{
     Table,
-    legal::{Kind, Split},
+    legal::{InstructionKind, Kind, Split},
 };
 
 use crate::{
     catalog::Catalog,
     decide::{Decisions, RecordDecisions, Verdict},
+    instruct,
     outcome::Reason,
+    work::rows::small,
 };
 
 /// A file of the corpus before it is written.
@@ -60,8 +62,35 @@ pub struct Places {
     pub articles: Vec<Place>,
     /// A place a document for all its citations.
     pub citations: Vec<Place>,
-    /// A place a document for records derived from its articles, for each derived kind.
-    pub derived: [Vec<Place>; 2],
+    /// Whether a document is the newest version of its instrument.
+    pub newest: Vec<bool>,
+    /// By shard of documents, the first of the shards of the records derived from it, one a kind.
+    derived: Vec<u32>,
+}
+
+impl Places {
+    /// A place a document for the records of one kind that are derived from it: the `kind`th of those of its kind.
+    pub fn derived(&self, kind: usize, document: u32) -> Place {
+        let (shard, rank) = self.documents[document as usize]?;
+        Some((self.derived[shard as usize] + small(kind), rank))
+    }
+
+    /// For every shard of documents, a shard for each kind of record that is derived from them.
+    fn place_derived(&mut self) {
+        let of_documents: Vec<Shard> =
+            self.shards.iter().take_while(|s| s.table == Table::Documents).cloned().collect();
+        for documents in of_documents {
+            self.derived.push(small(self.shards.len()));
+            let kind = documents.kind.and_then(Kind::from_name);
+            let kinds = kind.map_or(&[][..], instruct::derived_from);
+            let shard = |kind: &InstructionKind| Shard {
+                table: Table::Instructions,
+                kind: Some(kind.as_str()),
+                ..documents.clone()
+            };
+            self.shards.extend(kinds.iter().map(shard));
+        }
+    }
 }
 
 /// The split on whose side a document is.
@@ -70,12 +99,7 @@ pub fn split_of(decisions: &Decisions, row: u32) -> Split {
 }
 
 /// Place the rows of all kept documents; a file holds up to `file_bytes` of text.
-pub fn documents(
-    catalog: &Catalog,
-    decisions: &Decisions,
-    derived_kinds: [&'static str; 2],
-    file_bytes: u64,
-) -> Places {
+pub fn documents(catalog: &Catalog, decisions: &Decisions, file_bytes: u64) -> Places {
     let kept = (0..catalog.len()).filter(|row| decisions.verdicts[*row as usize] == Verdict::Kept);
     let mut order: Vec<u32> = kept.collect();
     // By date, nulls last; equal dates in the order of the sources.
@@ -97,7 +121,7 @@ pub fn documents(
                     places.shards.push(Shard { table, kind, split: Some(*split), reason: None, part });
                 }
                 filled += size;
-                placed[row as usize] = Some((crate::work::rows::small(places.shards.len() - 1), rank));
+                placed[row as usize] = Some((small(places.shards.len() - 1), rank));
                 rank += 1;
             }
         }
@@ -116,23 +140,16 @@ pub fn documents(
     let citations = by_kind(Table::Citations, &citation_bytes, &|row| catalog.num_citations[row as usize] > 0);
     let has_articles = |row: u32| catalog.article_bytes[row as usize] > 0;
     let articles = place(Table::Articles, None, &catalog.article_bytes, &has_articles);
-    let derived = derived_kinds.map(|kind| {
-        place(Table::Instructions, Some(kind), &catalog.article_bytes, &|row| has_articles(row) && newest[row as usize])
-    });
     places.documents = documents;
     places.articles = articles;
     places.citations = citations;
-    places.derived = derived;
+    places.newest = newest;
+    places.place_derived();
     places
 }
 
 /// Place the kept instruction records, in the order of their sources; their shards are added to `shards`.
-pub fn records(
-    decisions: &RecordDecisions,
-    kind: &'static str,
-    file_bytes: u64,
-    shards: &mut Vec<Shard>,
-) -> Vec<Place> {
+pub fn records(decisions: &RecordDecisions, file_bytes: u64, shards: &mut Vec<Shard>) -> Vec<Place> {
     let mut placed = vec![None; decisions.verdicts.len()];
     for split in Split::ALL {
         let (mut rank, mut part, mut filled) = (0, 0, 0);
@@ -147,14 +164,14 @@ pub fn records(
                 filled = 0;
                 shards.push(Shard {
                     table: Table::Instructions,
-                    kind: Some(kind),
+                    kind: Some(InstructionKind::Consultation.as_str()),
                     split: Some(*split),
                     reason: None,
                     part,
                 });
             }
             filled += size;
-            *placed = Some((crate::work::rows::small(shards.len() - 1), rank));
+            *placed = Some((small(shards.len() - 1), rank));
             rank += 1;
         }
     }

@@ -7,7 +7,10 @@ use arrow::{
     array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch, StringArray, UInt32Array},
     datatypes::{Float32Type, UInt32Type},
 };
-use corpus_format::{ShardFile, Table, legal::Kind, legal::Split};
+use corpus_format::{
+    ShardFile, Table,
+    legal::{InstructionKind, Kind, Split},
+};
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -23,7 +26,8 @@ use crate::{
     config::Config,
     decide::{Decisions, RecordDecisions, Verdict},
     error::{Error, Result, arrow as arrow_error, parquet as parquet_error},
-    filter, instruct,
+    filter,
+    instruct::{self, case::Bases},
     outcome::Reason,
     progress::{Progress, Unit},
     work::{
@@ -73,8 +77,8 @@ struct UnitOutput {
 /// A unit cannot be read, or a file not written.
 pub fn write_all(plan: &Plan<'_>, dir: &Path, stamp: &BuildStamp, progress: &Progress) -> Result<Vec<ShardFile>> {
     let file_bytes = plan.config.shards.file_bytes;
-    let mut places = place::documents(plan.catalog, plan.decisions, instruct::KINDS, file_bytes);
-    let record_places = place::records(plan.record_decisions, "consultation", file_bytes, &mut places.shards);
+    let mut places = place::documents(plan.catalog, plan.decisions, file_bytes);
+    let record_places = place::records(plan.record_decisions, file_bytes, &mut places.shards);
     let router = Router { plan, places: &places, record_places, ids: Ids::read(plan)?, laws: Laws::read(plan)? };
     let mut sorter = Sorter::new(plan.config.limits.memory_bytes, dir);
     let mut ledger = Ledger { first: places.shards.len(), parts: BTreeMap::new(), rows: FxHashMap::default() };
@@ -211,17 +215,19 @@ impl Router<'_> {
     fn unit(&self, key: &str, documents: &Range<u32>, records: &Range<u32>) -> Result<UnitOutput> {
         let mut output = UnitOutput::default();
         let store = self.plan.store;
+        let mut bases = Bases::default();
+        for batch in batches(&store.path(key, WorkTable::Citations), None)? {
+            self.citations(&batch, documents.start, &mut bases, &mut output)?;
+        }
         let mut row = documents.start;
         for batch in batches(&store.path(key, WorkTable::Documents), None)? {
             let rows = row..row + small(batch.num_rows());
             row = rows.end;
+            self.derive_from_cases(&batch, rows.start, documents.start, &bases, &mut output)?;
             self.documents(&batch, rows, &mut output)?;
         }
         for batch in batches(&store.path(key, WorkTable::Articles), None)? {
             self.articles(&batch, documents.start, &mut output)?;
-        }
-        for batch in batches(&store.path(key, WorkTable::Citations), None)? {
-            self.citations(&batch, documents.start, &mut output)?;
         }
         let mut row = records.start;
         for batch in batches(&store.path(key, WorkTable::Instructions), None)? {
@@ -252,22 +258,60 @@ impl Router<'_> {
         let (document, ordinal) = within_documents(batch, Table::Articles)?;
         let document_of = |i: usize| first_document + document.value(i);
         let split_of = |i: usize| place::split_of(self.plan.decisions, document_of(i));
-        let place = |places: &[place::Place], i: usize| target(places[document_of(i) as usize], ordinal.value(i));
-        for (kind, places) in instruct::KINDS.into_iter().zip(&self.places.derived) {
-            let wanted = |i: usize| places[document_of(i) as usize].map(|_| split_of(i));
-            let (rows, taken) = instruct::derive(kind, batch, wanted, &self.plan.config.instruct)?;
-            output.routed.push(Routed { rows, targets: taken.into_iter().map(|i| place(places, i)).collect() });
-        }
-        let targets = (0..batch.num_rows()).map(|i| place(&self.places.articles, i)).collect();
+        let targets = (0..batch.num_rows())
+            .map(|i| target(self.places.articles[document_of(i) as usize], ordinal.value(i)))
+            .collect();
         let splits = StringArray::from_iter_values((0..batch.num_rows()).map(|i| split_of(i).as_str()));
         let mut added = self.laws.validity((0..batch.num_rows()).map(document_of));
         added.push(("split", Arc::new(splits)));
         let rows = conform(batch, Table::Articles, &added)?;
+        for (at, kind) in instruct::derived_from(Kind::Statute).iter().enumerate() {
+            // What an older version said is asked with its date only.
+            let any_version = *kind == InstructionKind::StatuteQuestion;
+            let wanted = |i: usize| {
+                let document = document_of(i);
+                let is_wanted = any_version || self.places.newest[document as usize];
+                self.places.derived(at, document).filter(|_| is_wanted).map(|_| split_of(i))
+            };
+            let (records, taken) = instruct::statute::derive(*kind, &rows, wanted, &self.plan.config.instruct)?;
+            let place = |i: usize| target(self.places.derived(at, document_of(i)), ordinal.value(i));
+            output.routed.push(Routed { rows: records, targets: taken.into_iter().map(place).collect() });
+        }
         output.routed.push(Routed { rows, targets });
         Ok(())
     }
 
-    fn citations(&self, batch: &RecordBatch, first_document: u32, output: &mut UnitOutput) -> Result<()> {
+    /// Records from the court documents of a batch whose first row is `first`, in a unit whose first is `of_unit`.
+    fn derive_from_cases(
+        &self,
+        batch: &RecordBatch,
+        first: u32,
+        of_unit: u32,
+        bases: &Bases,
+        output: &mut UnitOutput,
+    ) -> Result<()> {
+        let document_of = |i: usize| first + small(i);
+        let wanted = |i: usize| {
+            let document = document_of(i);
+            let is_case = !self.plan.catalog.is_statute[document as usize];
+            let place = self.places.documents[document as usize].filter(|_| is_case);
+            place.map(|_| place::split_of(self.plan.decisions, document))
+        };
+        let derived = instruct::judgment::derive(batch, first - of_unit, bases, wanted, &self.plan.config.instruct)?;
+        for (at, (rows, taken)) in derived.into_iter().enumerate() {
+            let place = |i: usize| target(self.places.derived(at, document_of(i)), 0);
+            output.routed.push(Routed { rows, targets: taken.into_iter().map(place).collect() });
+        }
+        Ok(())
+    }
+
+    fn citations(
+        &self,
+        batch: &RecordBatch,
+        first_document: u32,
+        bases: &mut Bases,
+        output: &mut UnitOutput,
+    ) -> Result<()> {
         let (document, ordinal) = within_documents(batch, Table::Citations)?;
         let document_of = |i: usize| first_document + document.value(i);
         let split = |i: usize| place::split_of(self.plan.decisions, document_of(i)).as_str();
@@ -275,7 +319,9 @@ impl Router<'_> {
         added.push(("split", Arc::new(StringArray::from_iter_values((0..batch.num_rows()).map(split)))));
         let places = &self.places.citations;
         let targets = (0..batch.num_rows()).map(|i| target(places[document_of(i) as usize], ordinal.value(i)));
-        output.routed.push(Routed { targets: targets.collect(), rows: conform(batch, Table::Citations, &added)? });
+        let rows = conform(batch, Table::Citations, &added)?;
+        bases.add(&rows, batch).ok_or_else(|| lacking(Table::Citations))?;
+        output.routed.push(Routed { targets: targets.collect(), rows });
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use arrow::{
     },
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
-use corpus_format::{Table, table::history_type};
+use corpus_format::{Table, legal::InstructionKind, table::history_type};
 
 use super::metadata::MetadataBuilder;
 use crate::{
@@ -404,7 +404,7 @@ impl Instructions {
         self.rows += 1;
         self.bytes += bytes;
         self.id.append_value(id);
-        self.kind.append_value("consultation");
+        self.kind.append_value(InstructionKind::Consultation.as_str());
         self.source.append_value(origin.source);
         self.instruction.append_value(&record.instruction);
         self.input.append_value(&record.input);
