@@ -218,7 +218,7 @@ pub struct InstructConfig {
     pub article_prediction_fraction: f64,
     /// Share of criminal judgments with one accused that give their facts, and ask for the sentence.
     pub term_prediction_fraction: f64,
-    /// Share of civil judgments that give their facts, and ask what is disputed.
+    /// Share of civil judgments and rulings that give their facts, and ask what is disputed.
     pub dispute_focus_fraction: f64,
     /// Share of judgments and rulings that give their facts, and ask for reasoning and operative part.
     pub judgment_drafting_fraction: f64,

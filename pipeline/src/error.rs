@@ -58,9 +58,42 @@ pub enum Error {
     /// The counts of a finished build do not add up: a defect of the program.
     #[error("{0}; please report this")]
     Defect(String),
+    /// The environment variable of a key is not set.
+    #[error("the environment variable {variable} holds no key; set it, or remove `endpoint.api_key_env`")]
+    NoApiKey {
+        /// The variable.
+        variable: String,
+    },
+    /// The endpoint that generates gave no answer.
+    #[error("the endpoint gave no answer: {what}; attempts: {attempts}")]
+    Endpoint {
+        /// What it said, or what happened to the request.
+        what: String,
+        /// How often the request was sent.
+        attempts: u32,
+    },
+    /// A limit of the cost is reached.
+    #[error("stopped after {answers} answers and {tokens} tokens, {left} requests are left; raise {field} to go on")]
+    Limit {
+        /// Answers paid for.
+        answers: usize,
+        /// Tokens paid for.
+        tokens: u64,
+        /// Requests that were not sent.
+        left: usize,
+        /// The limit.
+        field: &'static str,
+    },
     /// There is no such document, reason or source.
     #[error("{0}")]
     NotFound(String),
+}
+
+impl Error {
+    /// The status with which a program ends: 3 where a limit stopped it, 1 else.
+    pub fn exit_status(&self) -> u8 {
+        if matches!(self, Self::Limit { .. }) { 3 } else { 1 }
+    }
 }
 
 /// A result of this crate.

@@ -29,6 +29,8 @@ pub mod decide;
 pub mod dedup;
 /// Drop what is not worth training on.
 pub mod filter;
+/// Generate instruction records through a language model.
+pub mod generate;
 /// The analysts' entry: overview, one document through every stage, samples of what was dropped.
 pub mod inspect;
 /// Derive instruction records from statutes and court documents.

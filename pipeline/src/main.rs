@@ -1,10 +1,17 @@
-//! `pipeline`: build a corpus, look into one.
+//! `pipeline`: build a corpus, look into one, generate records from one.
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use corpus_format::{Manifest, legal::Kind};
-use pipeline::{Config, Result, config::SourceConfig, inspect, progress::Progress, run};
+use pipeline::{
+    Config, Result,
+    config::SourceConfig,
+    generate::{self, config::GenerateConfig},
+    inspect,
+    progress::Progress,
+    run,
+};
 
 /// Clean China's statutes and court documents into parquet shards.
 #[derive(Parser)]
@@ -42,6 +49,11 @@ enum Command {
         #[arg(long, default_value = "data/shards")]
         corpus: PathBuf,
     },
+    /// Generate instruction records about a corpus's articles through an OpenAI-compatible endpoint.
+    Generate {
+        /// Configuration; see pipeline/configs/generate.toml.
+        config: PathBuf,
+    },
     /// Print the JSON Schema of a manifest.
     ManifestSchema,
 }
@@ -57,6 +69,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build { config, source, out, timings } => build(&config, source, out, timings),
         Command::Inspect { id, dropped, corpus } => inspect::run(&corpus, id.as_deref(), dropped.as_deref()),
+        Command::Generate { config } => generate(&config),
         Command::ManifestSchema => {
             print!("{}", Manifest::json_schema());
             Ok(())
@@ -71,7 +84,7 @@ fn main() -> ExitCode {
                 eprintln!("  because: {error}");
                 cause = error.source();
             }
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_status())
         }
     }
 }
@@ -88,5 +101,12 @@ fn build(config: &std::path::Path, sources: Vec<SourceConfig>, out: Option<PathB
     for (stage, time) in progress.times().into_iter().filter(|_| timings) {
         println!("{stage:>8} {:.3} s", time.as_secs_f64());
     }
+    Ok(())
+}
+
+fn generate(config: &std::path::Path) -> Result<()> {
+    let config = GenerateConfig::read(config)?;
+    let done = generate::generate(&config, &Progress::default())?;
+    print!("{}", generate::summary(&config, &done));
     Ok(())
 }

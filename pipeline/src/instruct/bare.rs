@@ -3,10 +3,10 @@
 //! Before the court reasons, the prosecution has named the charge, cited the law and asked for a term. A sentence that
 //! does so is cut whole; one about an earlier conviction stays, unless it names a charge of this case.
 
-// A charge that is claimed or found: 其行为构成盗窃罪, 应当以盗窃罪追究, 涉嫌盗窃罪; not 犯罪, 认罪 and 罪名.
+// A charge that is claimed or found: 其行为构成盗窃罪, 应当以盗窃罪追究, 涉嫌盗窃罪; not 犯罪, 认罪, 罪名 and 罪行.
 pattern!(
     CLAIM,
-    r"(?:构成|触犯|涉嫌|犯有|犯|以|定|为|系|按|的)[^。；，：\n犯罪《》]{1,28}[^。；，：\n犯罪认有无服悔谢赎重轻数同]罪"
+    r"(?:构成|触犯|涉嫌|犯有|犯|以|为)[^。；，：\n犯罪《》]{1,28}[^。；，：\n犯罪认有无服悔谢赎重轻数同定]罪(?:[^名行犯责过]|$)"
 );
 pattern!(
     ARTICLE,

@@ -153,10 +153,7 @@ fn term(case: &Case<'_>) -> Option<String> {
 
 /// Facts up to where the focus is stated; the focus answered.
 fn dispute(case: &Case<'_>) -> Option<Asked<'static>> {
-    if case.document_type != DocumentType::Judgment || !case.is_civil() {
-        return None;
-    }
-    let facts = case.part(Section::Facts, Section::Facts)?;
+    let facts = decided(case).filter(|case| case.is_civil())?.part(Section::Facts, Section::Facts)?;
     let (facts, focus) = match focus::focus(facts) {
         Some(focus) => (&facts[..focus.start], focus),
         None => (facts, focus::focus(case.part(Section::Reasoning, Section::Reasoning)?)?),

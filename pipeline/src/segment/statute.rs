@@ -43,15 +43,20 @@ pub struct Article {
 }
 
 impl Article {
-    /// Number of its paragraphs (款); the lines of items and sub-items are part of the paragraph before them.
+    /// Number of its paragraphs (款).
     pub fn num_paragraphs(&self) -> usize {
-        let is_item = |line: &str| {
-            let number = line.trim_start_matches(['（', '(']);
-            let rest = number.trim_start_matches(numeral::is_numeral);
-            rest.len() < number.len() && (rest.starts_with(['）', ')']) || rest.starts_with(['.', '．', '、']))
-        };
-        self.text.lines().filter(|line| !is_item(line)).count()
+        num_paragraphs(&self.text)
     }
+}
+
+/// Number of paragraphs of an article's text; the lines of items and sub-items are part of the paragraph before them.
+pub fn num_paragraphs(text: &str) -> usize {
+    let is_item = |line: &str| {
+        let number = line.trim_start_matches(['（', '(']);
+        let rest = number.trim_start_matches(numeral::is_numeral);
+        rest.len() < number.len() && (rest.starts_with(['）', ')']) || rest.starts_with(['.', '．', '、']))
+    };
+    text.lines().filter(|line| !is_item(line)).count()
 }
 
 /// Characters beyond which a line is no heading.

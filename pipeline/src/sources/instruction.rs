@@ -16,6 +16,8 @@ pub struct InstructionRecord {
     pub output: String,
     /// Earlier turns, oldest first: question and answer.
     pub history: Vec<(String, String)>,
+    /// Id of the article that a generated record rests on, by its provenance.
+    pub article: Option<String>,
 }
 
 impl InstructionRecord {
@@ -38,7 +40,10 @@ pub fn parse(value: Value) -> Result<InstructionRecord, Rejection> {
     };
     let record = tagged_turns(&value).or_else(|| messages(&value)).or_else(|| question_and_answer(&value));
     match record {
-        Some(record) if !record.instruction.is_empty() && !record.output.is_empty() => Ok(record),
+        Some(mut record) if !record.instruction.is_empty() && !record.output.is_empty() => {
+            record.article = value.pointer("/provenance/article").and_then(Value::as_str).map(str::to_owned);
+            Ok(record)
+        }
         _ => {
             let saw = match &value {
                 Value::Object(object) => object.keys().take(8).cloned().collect::<Vec<_>>().join(", "),
@@ -65,7 +70,7 @@ fn question_and_answer(value: &Value) -> Option<InstructionRecord> {
         .collect();
     // Alpaca records with an empty instruction carry the question as their input.
     let (instruction, input) = if instruction.is_empty() { (input, String::new()) } else { (instruction, input) };
-    Some(InstructionRecord { instruction, input, output, history })
+    Some(InstructionRecord { instruction, input, output, history, article: None })
 }
 
 /// `{"query", "laws": [...], "history": ["[客户] ...", "[律师] ..."]}`: the last answer is the output.
@@ -117,7 +122,7 @@ fn conversation<'a>(turns: impl Iterator<Item = (bool, &'a str)>, input: String)
         pairs.pop();
     }
     let (instruction, output) = pairs.pop()?;
-    Some(InstructionRecord { instruction, input, output, history: pairs })
+    Some(InstructionRecord { instruction, input, output, history: pairs, article: None })
 }
 
 fn push_line(text: &mut String, line: &str) {
@@ -137,10 +142,12 @@ mod tests {
 
     #[test]
     fn alpaca_lists_of_one_and_empty_instructions() {
-        let expected =
-            InstructionRecord {
-                instruction: "问".into(), input: "材料".into(), output: "答".into(), history: vec![]
-            };
+        let expected = InstructionRecord {
+            instruction: "问".into(),
+            input: "材料".into(),
+            output: "答".into(),
+            ..InstructionRecord::default()
+        };
         assert_eq!(read(r#"{"instruction":"问","input":"材料","output":"答"}"#), Some(expected.clone()));
         assert_eq!(read(r#"[{"instruction":"问","input":"材料","output":"答"}]"#), Some(expected));
         assert_eq!(
@@ -160,6 +167,7 @@ mod tests {
             input: "《民法典》第一条".into(),
             output: "戊".into(),
             history: vec![("甲".into(), "乙".into())],
+            article: None,
         };
         assert_eq!(read(json), Some(expected));
         let json = r#"{"messages":[{"role":"system","content":"x"},{"role":"user","content":"问"},{"role":"assistant","content":"答"}]}"#;

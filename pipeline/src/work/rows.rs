@@ -410,8 +410,9 @@ impl Instructions {
         self.input.append_value(&record.input);
         self.output.append_value(&record.output);
         self.history.push(&record.history);
-        self.document_id.append_null();
-        self.article.append_null();
+        let document = record.article.as_deref().and_then(|article| article.rsplit_once('#'));
+        self.document_id.append_option(document.map(|(document, _)| document));
+        self.article.append_option(record.article.as_deref());
         self.num_chars.append_value(small(record.num_chars()));
         self.raw_path.append_value(origin.raw_path);
         self.raw_record.append_option(origin.raw_record);
