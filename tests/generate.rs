@@ -99,7 +99,7 @@ fn good(_: usize, body: &Value) -> (u16, String) {
     completion(&format!("```json\n{}\n```", json!([good_pair(body)])))
 }
 
-/// A corpus of two laws, and a configuration that asks `endpoint` four times about it.
+/// A corpus of two laws, one in two versions, and a configuration that asks `endpoint` four times about it.
 struct Workplace {
     dir: tempfile::TempDir,
 }
@@ -110,6 +110,9 @@ impl Workplace {
         for name in ["甲条例", "乙条例"] {
             put(&dir.path().join(format!("laws/{name}.md")), statute(name, 8));
         }
+        // The older version has four articles more.
+        let older = statute("甲条例", 12).replace("2020年1月1日", "2010年1月1日");
+        put(&dir.path().join("laws/older/甲条例.md"), older);
         let place = Self { dir };
         place.build(&place.corpus(), "");
         place
@@ -190,6 +193,7 @@ fn good_answers_become_records_with_provenance_that_a_build_reads_and_are_paid_f
     assert_eq!(provenance["system"], body["messages"][0]["content"]);
     assert_eq!((&provenance["seed"], &provenance["response"]), (&body["seed"], &json!("cmpl-7")));
     assert_eq!(provenance["articles"].as_array().map(Vec::len), Some(2));
+    assert!(records.iter().all(|record| !record["provenance"]["articles"].to_string().contains("older")));
     let index: Value =
         serde_json::from_str(&fs_err::read_to_string(place.corpus().join("index.json")).expect("read")).expect("JSON");
     assert_eq!(provenance["corpus"], index["build_key"]);
@@ -228,6 +232,7 @@ fn what_cannot_be_right_is_rejected_with_its_reason() {
                 &json!([
                     good_pair(body),
                     pair(&question(1), &answer(&format!("{article}和《甲条例》第九十九条"))),
+                    pair(&question(1), &answer(&format!("{article}和《甲条例》第十二条"))),
                     pair(&question(2), &answer(&format!("{article}和《丙条例》第一条"))),
                     pair(&question(3), &answer(&format!("{article}第四款"))),
                     pair(&question(4), &answer("该条例第九条")),
@@ -246,11 +251,12 @@ fn what_cannot_be_right_is_rejected_with_its_reason() {
         }
     });
     let summary = ok(&place.generate(&endpoint, &[]));
-    assert!(summary.contains("records   1\n") && summary.contains("rejects   13\n"), "{summary}");
+    assert!(summary.contains("records   1\n") && summary.contains("rejects   14\n"), "{summary}");
     let reasons: Vec<String> =
         place.lines("rejects.jsonl").iter().map(|r| r["reason"].as_str().expect("a reason").to_owned()).collect();
     let expected = [
         "《甲条例》 article 99: the law has no such article",
+        "《甲条例》 article 12: the law has no such article",
         "《丙条例》 article 1: the corpus has no such law",
         "paragraph 4: the article has 1",
         "第九条 stands without its law",

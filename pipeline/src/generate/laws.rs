@@ -131,8 +131,8 @@ impl Laws {
         }
     }
 
-    /// Ids of the articles of each request, drawn by the seed from laws that are in force; fewer groups where there
-    /// are not as many.
+    /// The articles of each request, drawn by the seed from laws that are in force; fewer groups where there are not
+    /// as many.
     ///
     /// # Errors
     /// A shard that cannot be read, or no article to choose from.
@@ -191,12 +191,15 @@ impl Laws {
         Ok(groups.iter().map(|group| group.iter().filter_map(given).collect()).collect())
     }
 
-    /// Why a citation cannot be right; `None` where the newest version of the law has the article and paragraph.
+    /// Why a citation cannot be right; `None` where the law is in force and its newest version has article and paragraph.
     pub fn fault(&self, citation: &Citation) -> Option<String> {
         let shown = format!("《{}》 article {}", citation.title, citation.article);
         let Some(files) = self.files(&citation.title) else {
             return Some(format!("{shown}: the corpus has no such law"));
         };
+        if files.iter().all(|file| self.versions[*file as usize].is_repealed) {
+            return Some(format!("{shown}: the law is repealed"));
+        }
         let number = (citation.article.base, citation.article.inserted.unwrap_or(0));
         let paragraphs = files.iter().filter_map(|file| self.paragraphs.get(&(*file, number.0, number.1))).max();
         match (paragraphs, citation.paragraph) {

@@ -14,6 +14,8 @@ pattern!(OTHERS, r"一审|原审|二审法院|仲裁|诉称|辩称|上诉称");
 
 use crate::segment::numeral;
 
+/// What a focus asks with; a sentence without any of them states what the court thinks of it.
+const ASKS: [&str; 10] = ["是否", "应否", "能否", "可否", "与否", "有无", "谁", "何", "多少", "问题"];
 /// Characters of a focus that says something, and of the longest that is still a statement.
 const CHARS: std::ops::RangeInclusive<usize> = 8..=400;
 
@@ -36,8 +38,9 @@ pub fn focus(text: &str) -> Option<Focus<'_>> {
             return None;
         }
         let rest = &text[stated.end()..];
-        let list = rest[..length(rest)].trim().trim_end_matches('。');
-        CHARS.contains(&list.chars().count()).then_some(Focus { text: list, start })
+        let list = rest[..length(rest)].trim_matches(['，', '：', ' ', '\n']).trim_end_matches('。');
+        let is_question = ASKS.iter().any(|word| list.contains(word));
+        (is_question && CHARS.contains(&list.chars().count())).then_some(Focus { text: list, start })
     })
 }
 
@@ -88,6 +91,7 @@ mod tests {
     #[test]
     fn what_another_court_or_a_party_says_is_not_the_courts_focus() {
         assert_eq!(found("一审法院认为，本案的争议焦点是：被告应否偿还借款本金。"), None);
+        assert_eq!(found("本案争议焦点是工程款，不属于有重大影响的案件。"), None);
         assert_eq!(found("被告围绕本案焦点作了答辩。"), None);
     }
 

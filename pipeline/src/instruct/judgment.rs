@@ -139,8 +139,11 @@ fn prediction(
     Some(Asked { wordings, input, output: format!("{}\n{conclusion}", ended(reasoning)), article: None })
 }
 
+/// Where the accused is acquitted, the charges are those of the prosecution.
 fn charge(case: &Case<'_>) -> Option<String> {
-    conclusion::charges(&case.charges).filter(|_| case.is_criminal())
+    let decided = case.part(Section::Disposition, Section::Disposition)?;
+    let is_found = case.charges.iter().all(|charge| decided.contains(charge.trim_end_matches('罪')));
+    conclusion::charges(&case.charges).filter(|_| is_found && case.is_criminal())
 }
 
 /// With several accused nothing says whose sentence is whose.
