@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{config::GenerateConfig, laws::Given};
+use crate::instruct::titled;
 
 /// Bumped when the wording below changes; recorded in every record.
 pub const VERSION: u32 = 1;
@@ -40,7 +41,7 @@ pub fn request(group: &[Given], config: &GenerateConfig) -> Request {
     let draw = xxh3_64_with_seed(ids.join("\n").as_bytes(), config.articles.seed);
     let manner = MANNERS[draw as usize % MANNERS.len()];
     let articles: Vec<String> =
-        group.iter().map(|Given { law, label, text, .. }| format!("《{law}》{label}\n{text}")).collect();
+        group.iter().map(|Given { law, label, text, .. }| format!("{}{label}\n{text}", titled(law))).collect();
     let pairs = config.answers.pairs;
     let user = format!(
         "法条：\n\n{}\n\n请写{pairs}组问答，要求：\n1. {manner}\n\

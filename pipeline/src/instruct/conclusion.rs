@@ -2,7 +2,7 @@
 
 use corpus_format::legal::{CitationVerdict, Penalty};
 
-use super::case::Basis;
+use super::{case::Basis, titled};
 use crate::{enrich::case::Sentence, segment::numeral};
 
 /// 罪名：盗窃罪；抢劫罪
@@ -29,10 +29,7 @@ pub fn articles(basis: &[Basis]) -> Option<String> {
             laws[at].1.push(label);
         }
     }
-    // A name within a name stands in simple brackets.
-    let shown = |(law, labels): &(&str, Vec<&str>)| {
-        format!("《{}》{}", law.replace('《', "〈").replace('》', "〉"), labels.join("、"))
-    };
+    let shown = |(law, labels): &(&str, Vec<&str>)| titled(law) + &labels.join("、");
     Some(format!("依据：{}", laws.iter().map(shown).collect::<Vec<_>>().join("；")))
 }
 

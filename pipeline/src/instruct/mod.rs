@@ -46,6 +46,11 @@ pub const fn derived_from(kind: Kind) -> &'static [InstructionKind] {
     }
 }
 
+/// The name of a law in brackets; a name within it stands in simple ones: 《关于适用〈刑法〉的解释》.
+pub fn titled(law: &str) -> String {
+    format!("《{}》", law.replace('《', "〈").replace('》', "〉"))
+}
+
 /// A record that an article or a document gives, and which wording it gets.
 #[derive(Debug, Clone, Copy)]
 pub struct Draw(u64);

@@ -6,20 +6,16 @@ use arrow::{
 };
 use corpus_format::legal::{InstructionKind, Split};
 
-use super::{Draw, Record, Records};
+use super::{Draw, Record, Records, titled};
 use crate::{
     config::InstructConfig,
     enrich::date,
     error::{Error, Result},
 };
 
-/// Questions for the text of an article; `{law}` and `{label}` are filled in.
-const RECITE: [&str; 4] = [
-    "《{law}》{label}的内容是什么？",
-    "请写出《{law}》{label}的原文。",
-    "《{law}》{label}是怎么规定的？",
-    "请背诵《{law}》{label}。",
-];
+/// Questions for the text of an article; `{law}`, in brackets, and `{label}` are filled in.
+const RECITE: [&str; 4] =
+    ["{law}{label}的内容是什么？", "请写出{law}{label}的原文。", "{law}{label}是怎么规定的？", "请背诵{law}{label}。"];
 /// Questions for the place of a text.
 const LOOK_UP: [&str; 3] = [
     "下面的条文出自哪部法律的第几条？",
@@ -28,10 +24,13 @@ const LOOK_UP: [&str; 3] = [
 ];
 /// Questions for the validity of an article; `{version}` too is filled in.
 const IN_FORCE: [&str; 3] = [
-    "《{law}》{version}{label}是否有效？请引用条文回答。",
-    "《{law}》{version}{label}从什么时候起施行，现在还有效吗？请附上条文。",
-    "请说明《{law}》{version}{label}的效力，并写出它的内容。",
+    "{law}{version}{label}是否有效？请引用条文回答。",
+    "{law}{version}{label}从什么时候起施行，现在还有效吗？请附上条文。",
+    "请说明{law}{version}{label}的效力，并写出它的内容。",
 ];
+
+/// Words in the name of a statute that is not meant to last.
+const ON_TRIAL: [&str; 3] = ["试行", "暂行", "临时"];
 
 /// The columns of `articles` that records are made of.
 struct Articles {
@@ -115,9 +114,9 @@ pub fn derive(
 }
 
 fn recitation(articles: &Articles, row: usize, draw: Draw) -> (String, String) {
-    let (law, label) = (articles.law.value(row), articles.label.value(row));
-    let question = draw.pick(&RECITE).replace("{law}", law).replace("{label}", label);
-    (question, format!("《{law}》{label}规定：\n{}", articles.text.value(row)))
+    let (law, label) = (titled(articles.law.value(row)), articles.label.value(row));
+    let question = draw.pick(&RECITE).replace("{law}", &law).replace("{label}", label);
+    (question, format!("{law}{label}规定：\n{}", articles.text.value(row)))
 }
 
 fn lookup(articles: &Articles, row: usize, draw: Draw) -> (String, String) {
@@ -130,20 +129,26 @@ fn lookup(articles: &Articles, row: usize, draw: Draw) -> (String, String) {
 /// A question after an article of a version that is no longer in force names the version.
 fn question(articles: &Articles, row: usize, draw: Draw) -> Option<(String, String)> {
     let (from, to) = articles.validity(row)?;
-    let (law, label, text) = (articles.law.value(row), articles.label.value(row), articles.text.value(row));
+    let (title, label, text) = (articles.law.value(row), articles.label.value(row), articles.text.value(row));
+    // What is on trial gives way to a law of another name, which need not repeal it; and a version that was replaced
+    // before it began never was in force.
+    if to.map_or(ON_TRIAL.iter().any(|word| title.contains(word)), |to| to <= from) {
+        return None;
+    }
+    let law = titled(title);
     let is_dated = to.is_some() && articles.version_date.is_valid(row);
     let version = if is_dated {
         format!("（{}的版本）", date::words(articles.version_date.value(row))?)
     } else {
         String::new()
     };
-    let question = draw.pick(&IN_FORCE).replace("{law}", law).replace("{version}", &version).replace("{label}", label);
+    let question = draw.pick(&IN_FORCE).replace("{law}", &law).replace("{version}", &version).replace("{label}", label);
     let from = date::words(from)?;
     let answer = match to {
-        None => format!("有效。《{law}》{label}自{from}起施行，内容为：\n{text}"),
+        None => format!("有效。{law}{label}自{from}起施行，内容为：\n{text}"),
         Some(to) => {
             let to = date::words(to)?;
-            format!("已失效。《{law}》{version}{label}自{from}起施行，{to}起不再有效，原内容为：\n{text}")
+            format!("已失效。{law}{version}{label}自{from}起施行，{to}起不再有效，原内容为：\n{text}")
         }
     };
     Some((question, answer))
@@ -208,5 +213,6 @@ mod tests {
         assert!(question.contains("《某法》（2016年7月18日的版本）第一条"), "{question}");
         assert!(answer.starts_with("已失效。") && answer.contains("2019年7月23日起不再有效"), "{answer}");
         assert_eq!(asked(InstructionKind::StatuteQuestion, &article(None, None)), None);
+        assert_eq!(asked(InstructionKind::StatuteQuestion, &article(Some(18_000), Some(18_000))), None);
     }
 }
