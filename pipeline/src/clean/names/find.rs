@@ -1,5 +1,6 @@
 //! Defines where names of people stand in a court document.
 
+use aho_corasick::AhoCorasick;
 use jieba_rs::Jieba;
 use regex::Regex;
 use std::sync::LazyLock;
@@ -44,6 +45,11 @@ pattern!(
 );
 // A whole statement that is a name, of whatever surname.
 pattern!(ALONE, r"^(?P<name>\p{Han}{2,6})(?:[，。,；\n]|[（(][A-Za-z])");
+
+/// Rounds in which names beside names are looked for; each reads the text once.
+const MAX_ROUNDS: usize = 16;
+/// Bytes before and after a name in which it must come again.
+const NEAR_BYTES: usize = 1 << 16;
 
 static WORDS: LazyLock<Jieba> = LazyLock::new(Jieba::new);
 
@@ -168,15 +174,17 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Names in a list with a name that is known, until no more are found.
+    /// Names in a list with a name that is known, in rounds until no more are found.
     fn beside_known(&mut self) {
-        let mut from = 0;
-        while from < self.names.len() {
-            let name = self.names[from].clone();
-            from += 1;
-            let text = self.text;
-            for (at, _) in text.match_indices(name.as_str()) {
-                let after = &text[at + name.len()..];
+        let (text, mut from) = (self.text, 0);
+        for _ in 0..MAX_ROUNDS {
+            let Ok(names) = AhoCorasick::new(&self.names[from..]) else { return };
+            if from == self.names.len() {
+                return;
+            }
+            from = self.names.len();
+            for found in names.find_iter(text) {
+                let (at, after) = (found.start(), &text[found.end()..]);
                 if let Some(length) = separator(after) {
                     self.list(&after[length..], true);
                 }
@@ -216,23 +224,28 @@ impl<'a> Search<'a> {
                 && !is_known_word
                 && is_whole
                 && !BODY.is_match(&self.text[start..])
-                && self.text.matches(name).count() > 1
+                && self.comes_again(name, start)
             {
                 self.add(name);
             }
         }
     }
 
+    /// Whether a string stands near `at` a second time; far away it would be another's name.
+    fn comes_again(&self, name: &str, at: usize) -> bool {
+        let (before, after) = (&self.text[..at], &self.text[at + name.len()..]);
+        let far = (after.len().min(NEAR_BYTES)..).find(|end| after.is_char_boundary(*end)).unwrap_or(after.len());
+        before[floor(before, NEAR_BYTES)..].contains(name) || after[..far].contains(name)
+    }
+
     /// Other spellings in brackets after names: 约翰·史密斯（JOHN SMITH）.
     fn spellings(&mut self) {
-        for name in self.names.clone() {
-            for (at, _) in self.text.match_indices(name.as_str()) {
-                if let Some(found) = SPELLING.captures(&self.text[at + name.len()..]) {
-                    let other = found["other"].trim().to_owned();
-                    if !self.names.contains(&other) {
-                        self.names.push(other);
-                    }
-                }
+        let Ok(names) = AhoCorasick::new(&self.names) else { return };
+        for found in names.find_iter(self.text) {
+            let Some(spelling) = SPELLING.captures(&self.text[found.end()..]) else { continue };
+            let other = spelling["other"].trim();
+            if !self.names.iter().any(|name| name == other) {
+                self.names.push(other.to_owned());
             }
         }
     }

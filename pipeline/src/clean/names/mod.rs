@@ -11,7 +11,8 @@ mod lexicon;
 
 use std::borrow::Cow;
 
-use rustc_hash::FxHashMap;
+use aho_corasick::{AhoCorasick, MatchKind};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Rule, RuleCounts};
 
@@ -28,64 +29,73 @@ const STEMS: &str = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申�
 /// The names of a document's people with what stands in their place.
 #[derive(Debug, Default)]
 pub struct Masks {
-    /// Longest first, so that a name within another is not taken for it.
-    masks: Vec<(String, String)>,
+    /// Finds the longest name at a place, so that one within another is not taken for it.
+    names: Option<AhoCorasick>,
+    /// The mask of each name, in their order.
+    masks: Vec<String>,
 }
 
 impl Masks {
     /// Choose a mask for each name; `text` may hold masks of the court's own.
     pub fn new(names: &[String], text: &str) -> Self {
-        let mut of_surname: FxHashMap<&str, Vec<&String>> = FxHashMap::default();
+        let surname_of = |name: &str| {
+            let first = lexicon::surname(name, false).or_else(|| name.chars().next().map(char::len_utf8));
+            name[..first.unwrap_or(0)].to_owned()
+        };
+        let taken = masks_of_court(text);
+        let is_taken = |mask: &str| taken.iter().any(|court| court.starts_with(mask));
+        let mut of_surname: FxHashMap<String, u32> = FxHashMap::default();
         for name in names {
-            let first = lexicon::surname(name, false).or_else(|| name.chars().next().map(char::len_utf8)).unwrap_or(0);
-            of_surname.entry(&name[..first]).or_default().push(name);
+            *of_surname.entry(surname_of(name)).or_default() += 1;
         }
-        let mut masks = Vec::with_capacity(names.len());
-        for (surname, people) in of_surname {
-            let is_alone = people.len() == 1 && !text.contains(&format!("{surname}某"));
-            // The court's own 张某甲 keeps its place.
-            let free = STEMS.chars().filter(|stem| !text.contains(&format!("{surname}某{stem}")));
-            let mut more = (1..).map(|n: u32| format!("{surname}某第{n}"));
-            let mut marked = free.map(|stem| format!("{surname}某{stem}"));
-            for name in people {
-                let mask = if is_alone {
-                    format!("{surname}某")
-                } else {
-                    marked.next().or_else(|| more.next()).unwrap_or_default()
-                };
-                masks.push((name.clone(), mask));
+        let mut given: FxHashMap<String, usize> = FxHashMap::default();
+        let mut mask = |name: &String| {
+            let surname = surname_of(name);
+            let plain = format!("{surname}某");
+            if of_surname.get(&surname) == Some(&1) && !is_taken(&plain) {
+                return plain;
             }
-        }
-        masks.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
-        Self { masks }
+            // The court's own 张某甲 keeps its place.
+            let next = given.entry(surname).or_default();
+            let marked = (*next..).map(|n| (n, format!("{plain}{}", mark(n)))).find(|(_, mask)| !is_taken(mask));
+            let (n, mask) = marked.unwrap_or((*next, plain));
+            *next = n + 1;
+            mask
+        };
+        let masks = names.iter().map(&mut mask).collect();
+        let names = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(names).ok();
+        Self { names, masks }
     }
 
     /// Put the masks in the place of the names.
     pub fn apply<'a>(&self, text: &'a str, counts: &mut RuleCounts) -> Cow<'a, str> {
-        let mut masked: Option<String> = None;
-        let (mut copied, mut at) = (0, 0);
-        while let Some(c) = text[at..].chars().next() {
-            let rest = &text[at..];
-            match self.masks.iter().find(|(name, _)| rest.starts_with(name.as_str())) {
-                Some((name, mask)) => {
-                    let masked = masked.get_or_insert_with(|| String::with_capacity(text.len()));
-                    masked.push_str(&text[copied..at]);
-                    masked.push_str(mask);
-                    counts.hit(Rule::Name);
-                    at += name.len();
-                    copied = at;
-                }
-                None => at += c.len_utf8(),
-            }
-        }
-        match masked {
-            Some(mut masked) => {
-                masked.push_str(&text[copied..]);
-                Cow::Owned(masked)
-            }
-            None => Cow::Borrowed(text),
-        }
+        let Some(names) = self.names.as_ref().filter(|names| names.is_match(text)) else { return Cow::Borrowed(text) };
+        let mut masked = String::with_capacity(text.len());
+        names.replace_all_with(text, &mut masked, |found, _, masked| {
+            masked.push_str(&self.masks[found.pattern().as_usize()]);
+            counts.hit(Rule::Name);
+            true
+        });
+        Cow::Owned(masked)
     }
+}
+
+/// What tells the n-th person of a surname from the others: 甲 to 亥, then 甲1 and so on.
+fn mark(n: usize) -> String {
+    let stems = STEMS.chars().count();
+    let stem = STEMS.chars().nth(n % stems).unwrap_or('甲');
+    if n < stems { stem.to_string() } else { format!("{stem}{}", n / stems) }
+}
+
+/// The masks that the court set: a surname, 某, and the character that follows.
+fn masks_of_court(text: &str) -> FxHashSet<&str> {
+    let around = |(at, mask): (usize, &str)| {
+        let surname = text[..at].chars().next_back()?;
+        let end = at + mask.len();
+        let next = text[end..].chars().next().map_or(0, char::len_utf8);
+        Some(&text[at - surname.len_utf8()..end + next])
+    };
+    text.match_indices('某').filter_map(around).collect()
 }
 
 #[cfg(test)]
