@@ -5,6 +5,7 @@ mod bad_input;
 mod build_corpus;
 mod citations;
 mod crash;
+mod forms;
 mod generate;
 mod inspect;
 mod layering;

@@ -1,5 +1,7 @@
 //! Look into a corpus from a terminal: overview, one document through every stage, what was dropped.
 
+/// The parts and facts of a document.
+mod structure;
 /// When a statute is in force.
 mod validity;
 
@@ -18,13 +20,12 @@ use crate::{
     report::grouped,
     run::Built,
     scan::scan,
-    segment::sequence,
     signals::Scratch,
     sources::{
         self, Content, RawRecord,
         files::{RawFile, Source},
     },
-    work::{process, rows::DocumentRow},
+    work::process,
 };
 
 /// Samples shown of what was dropped for one reason.
@@ -220,7 +221,7 @@ fn stages(text: &mut String, corpus: &Corpus, id: &str, raw_path: &str, raw: Raw
         let _ = writeln!(text, "            {n:>6} × {}", rule.as_str());
     }
     changes(text, &before, &row.text);
-    structure(text, &row);
+    text.push_str(&structure::shown(&row));
     let profile = config.filter_of(if row.kind == "judgment" { Kind::Judgment } else { Kind::Statute });
     let s = &row.signals;
     let values = [
@@ -256,65 +257,6 @@ fn changes(text: &mut String, before: &str, after: &str) {
     *text += &changed.iter().take(LINES).map(String::as_str).collect::<String>();
     if changed.len() > LINES {
         let _ = writeln!(text, "            … {} more changed lines", changed.len() - LINES);
-    }
-}
-
-fn structure(text: &mut String, row: &DocumentRow) {
-    if row.sections.is_empty() {
-        let _ = writeln!(text, "segment   {} articles", row.articles.len());
-        let departures = sequence::departures(row.articles.iter().map(|article| article.number));
-        for (what, numbers) in [("missing", &departures.missing), ("repeated", &departures.repeated)] {
-            if !numbers.is_empty() {
-                let _ = writeln!(text, "            numbers {what}: {}", sequence::shown(numbers));
-            }
-        }
-        let mut last = None;
-        let mut shown = 0;
-        for article in &row.articles {
-            let path: Vec<&str> = article.path.iter().flatten().map(String::as_str).collect();
-            if last.as_ref() != Some(&path) && !path.is_empty() && shown < LINES {
-                let _ = writeln!(text, "            {} from {}", path.join(" › "), article.label);
-                shown += 1;
-            }
-            last = Some(path);
-        }
-    } else {
-        let _ = writeln!(text, "segment   {} sections", row.sections.len());
-        for span in &row.sections {
-            let opening: String =
-                row.text.chars().skip(span.start as usize).take((span.end - span.start).min(40) as usize).collect();
-            let _ = writeln!(
-                text,
-                "            {:<12} {:>6}..{:<6} {}",
-                span.section.as_str(),
-                span.start,
-                span.end,
-                visible(&opening)
-            );
-        }
-    }
-    let day = |days: Option<i32>| days.and_then(|d| chrono::NaiveDate::from_num_days_from_ce_opt(d + 719_163));
-    let date = day(row.date).map_or_else(|| "-".to_owned(), |d| d.to_string());
-    let stated = |value: Option<&str>| value.unwrap_or("-").to_owned();
-    let facts = &row.statute;
-    let _ = writeln!(text, "enrich    title {}", row.title);
-    let _ = writeln!(
-        text,
-        "            type {}, date {date}, issuer {}, number {}",
-        row.document_type,
-        stated(row.issuer.as_deref()),
-        stated(row.number.as_deref())
-    );
-    for (label, value) in
-        [("promulgated", facts.promulgated), ("effective", facts.effective), ("repealed", facts.repealed)]
-    {
-        if let Some(value) = value {
-            let _ = writeln!(text, "            {label} {value}");
-        }
-    }
-    if let Some(level) = row.case.court_level {
-        let instance = row.case.instance.map_or("-", |instance| instance.as_str());
-        let _ = writeln!(text, "            court level {level}, instance {instance}");
     }
 }
 

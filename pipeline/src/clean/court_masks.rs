@@ -9,6 +9,9 @@ use super::{Rule, RuleCounts, layout::is_han, names};
 // A run of signs that stand for characters.
 pattern!(RUN, r"[*＊×✕╳□△]+|[XＸxｘ]{1,12}");
 
+/// What follows a mask in the name of a place or a body.
+const PLACES: &str = "村镇乡路街道号市县区州省栋幢室组小社公厂店院校酒饭中银单屯庄旗桥";
+
 /// Write the masks of a cleaned court document alike.
 pub fn unify<'a>(text: &'a str, counts: &mut RuleCounts) -> Cow<'a, str> {
     RUN.replace_all(text, |found: &Captures<'_>| {
@@ -33,7 +36,7 @@ fn unified(run: &str, before: &str, after: &str) -> String {
     if !is_beside_han || is_word(left) || is_word(right) || right == Some('.') {
         return run.to_owned();
     }
-    let ends_name = right.is_none_or(|c| !is_han(c) || "系犯与和的在等及于因向将被对".contains(c));
+    let ends_name = right.is_none_or(|c| !PLACES.contains(c));
     let is_name = length <= 2 && ends_name && left.is_some_and(names::is_surname) && names::is_introduced(before);
     if is_name {
         "某".repeat(length)
@@ -52,7 +55,7 @@ mod tests {
     fn masks_are_written_alike_and_other_signs_stay() {
         let cases = [
             ("被告人王××，男，住某县**村XXX号。", "被告人王某某，男，住某县××村×××号。"),
-            ("被害人李X、张＊的陈述", "被害人李某、张某的陈述"),
+            ("被害人李X、张＊的陈述，在李××家中", "被害人李某、张某的陈述，在李某某家中"),
             ("面积3×4米，X光片，www.xxx.com，xxx酒店，2*3", "面积3×4米，X光片，www.xxx.com，×××酒店，2*3"),
             ("江×村、粤H×××××号", "江×村、粤H×××××号"),
         ];

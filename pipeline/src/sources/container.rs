@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::files::Part;
+use super::{files::Part, word};
 use crate::{
     config::Limits,
     outcome::{Reason, Rejection},
@@ -84,6 +84,16 @@ pub fn for_each_member(path: &Path, part: Option<Part>, limits: &Limits, each: E
 fn zip_members(file: fs_err::File, max: u64, each: Each<'_>) -> Result<(), Rejection> {
     let damaged = |e: zip::result::ZipError| Rejection::new(Reason::DamagedArchive, format!("cannot be unpacked: {e}"));
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
+    if let Ok(entry) = archive.by_name(word::TEXT_MEMBER) {
+        let mut xml = Vec::new();
+        let document = Member { name: None, fault: Fault::Packed };
+        let read = Capped { inner: entry, left: max, max }.read_to_end(&mut xml).map_err(|e| document.fault(&e));
+        match read.and_then(|_| word::text(&xml)) {
+            Ok(text) => each(document, Ok(&mut text.as_bytes())),
+            Err(rejection) => each(document, Err(rejection)),
+        }
+        return Ok(());
+    }
     let mut left = max;
     for i in 0..archive.len() {
         let listed = archive.name_for_index(i).map(|name| name.replace('\\', "/"));

@@ -20,6 +20,8 @@ pub mod records;
 pub mod spc;
 /// What China Judgments Online and its crawlers delivered.
 pub mod wenshu;
+/// Word documents.
+pub mod word;
 
 use std::io::{BufRead, Cursor, Read};
 
