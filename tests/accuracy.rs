@@ -139,7 +139,8 @@ fn starts(text: &str, metadata: &str) -> BTreeMap<String, i64> {
 #[test]
 fn sections_begin_where_a_reader_says() {
     let mut found = BTreeMap::new();
-    for row in rows(&corpus(), Table::Documents, &["id", "text", "metadata"]) {
+    // Masks change the places.
+    for row in rows(&open_corpus(), Table::Documents, &["id", "text", "metadata"]) {
         let length = row[1].chars().filter(|c| !c.is_whitespace()).count();
         found.insert(row[0].clone(), (i64::try_from(length).expect("a length"), starts(&row[1], &row[2])));
     }

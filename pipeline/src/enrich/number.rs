@@ -5,13 +5,13 @@ use crate::segment::numeral;
 
 pattern!(
     CASE,
-    r"[（(〔\[［【]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］】]\s*([\p{Han}][\p{Han}0-9a-zA-Z\s、（）()\-—]{0,24}?)\s*第?\s*([0-9]+(?:[-—之、][0-9]+)*)\s*号"
+    r"[（(〔\[［【]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］】]\s*([\p{Han}][\p{Han}0-9a-zA-Z\s、（）()\-—]{0,24}?)\s*第?\s*([0-9]+(?:[-—之、][0-9]+)*)\s*号(之[一二三四五六七八九十]+)?"
 );
 
 // A court's sign, the type of case, and the number: 沪0120 刑初 684; 豫法 刑二终 字第 47; 民申 字第 12.
 pattern!(
     PARTS,
-    r"^（([0-9]{4})）((?:最高法|\p{Han}[0-9]{2,4}|[^刑民行执赔破清司减假督催认]*?))((?:[知商海]*?)[刑民行执赔破清司减假督催认财商海知申监辖保请委他][^0-9字第]*?)字?第?([0-9][0-9\-—之、]*)号$"
+    r"^（([0-9]{4})）((?:最高法|\p{Han}[0-9]{2,4}|[^刑民行执赔破清司减假督催认]*?))((?:[知商海]*?)[刑民行执赔破清司减假督催认财商海知申监辖保请委他][^0-9字第]*?)字?第?([0-9][0-9\-—之、]*)号(之[一二三四五六七八九十]+)?$"
 );
 
 pattern!(STATUTE, r"([\p{Han}]{1,10})\s*[（(〔\[［]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］]\s*第?\s*([0-9]{1,4})\s*号");
@@ -24,7 +24,8 @@ pub fn case_number(text: &str) -> Option<String> {
     let court: String = found[2].chars().filter(|c| !c.is_whitespace()).collect();
     let court = court.trim_end_matches('第');
     let ordinal = if found[0].contains('第') { "第" } else { "" };
-    Some(format!("（{}）{court}{ordinal}{}号", &found[1], &found[3]))
+    let part = found.get(4).map_or("", |part| part.as_str());
+    Some(format!("（{}）{court}{ordinal}{}号{part}", &found[1], &found[3]))
 }
 
 /// The parts of a case number in canonical form.
@@ -34,7 +35,7 @@ pub fn parts(case_number: &str) -> Option<NumberParts> {
         year: found[1].parse().ok()?,
         court: found[2].to_owned(),
         case_type: found[3].to_owned(),
-        serial: found[4].to_owned(),
+        serial: found[4].to_owned() + found.get(5).map_or("", |part| part.as_str()),
     })
 }
 
@@ -81,6 +82,7 @@ mod tests {
             ("（2021）最高法知民终1号", "2021 最高法 知民终 1"),
             ("（2015）申民字第2115号", "2015  申民 2115"),
             ("（2017）黑1226财保393号", "2017 黑1226 财保 393"),
+            ("（2019）冀0408执1523号之三", "2019 冀0408 执 1523之三"),
         ];
         for (number, expected) in cases {
             let parts = parts(number).expect(number);

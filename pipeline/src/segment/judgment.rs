@@ -20,31 +20,34 @@ pub struct Span {
 // The document type ends the title; a case number may follow it.
 pattern!(
     TITLE_END,
-    r"^[^。；]{0,120}?(?:判\s*决|裁\s*定|决\s*定|调\s*解|通\s*知|支\s*付\s*令)\s*书[^\S\n]*(?:\n?\s*[（(〔\[]\s*(?:19|20)\d{2}\s*[）)〕\]][^\n。；，：]{1,30}?号[：:]?)?"
+    r"^[^。；]{0,120}?(?:判\s*决|裁\s*定|决\s*定|调\s*解|通\s*知|支\s*付\s*令)\s*书[^\S\n]*(?:\n?\s*[（(〔\[]\s*(?:19|20)\d{2}\s*[）)〕\]][^\n。；，：]{1,30}?号(?:之[一二三四五六七八九十]+)?[：:]?)?"
 );
 // The court's own heading after the name that a site gave the case: …盗窃罪一审刑事判决书湖南省桃源县人民法院刑事判决书.
 pattern!(
     OWN_HEADING,
-    r"^\s*(?:中华人民共和国)?[\p{Han}]{2,24}?法\s*院\s*[^。；，：:]{0,24}?(?:判\s*决|裁\s*定|决\s*定|调\s*解|通\s*知|支\s*付\s*令)\s*书[^\S\n]*(?:\n?\s*[（(〔\[]\s*(?:19|20)\d{2}\s*[）)〕\]][^\n。；，：]{1,30}?号[：:]?)?"
+    r"^\s*(?:中华人民共和国)?[\p{Han}]{2,24}?法\s*院\s*[^。；，：:]{0,24}?(?:判\s*决|裁\s*定|决\s*定|调\s*解|通\s*知|支\s*付\s*令)\s*书[^\S\n]*(?:\n?\s*[（(〔\[]\s*(?:19|20)\d{2}\s*[）)〕\]][^\n。；，：]{1,30}?号(?:之[一二三四五六七八九十]+)?[：:]?)?"
 );
 // The sentence that ends the account of how the case came to the court.
 pattern!(CLOSED, r"(?:审理|复核|审查|现)已?终结[。，,；;]?");
 pattern!(HEARD, r"(?:公开开庭[^。\n]{0,12}审理了?[^。\n]{0,16}|到庭参加[^。\n]{0,6}诉讼)。");
 pattern!(
     FACTS,
-    r"公诉机关指控|检察院(?:起诉书)?指控[：:，,]|(?:经(?:本院|法院)?(?:审理|再审|审查|复核)(?:查明|确认))|(?:原告|申请再审人|再审申请人|上诉人|申诉人)[^。\n]{0,60}?(?:诉称|申请再审称|上诉称|申诉称|称[：:，,])|提出申诉|申请再审[。，称]|执行过程中|本院在(?:执行|审理)[^。\n]{0,160}?(?:一案|纠纷)"
+    r"公诉机关指控|检察院(?:起诉书)?指控[：:，,]|(?:经(?:本院|法院)?(?:审理|再审|审查|复核)(?:查明|确认))|(?:原告|申请再审人|再审申请人|上诉人|申诉人)[^。\n]{0,60}?(?:诉称|申请再审称|上诉称|申诉称|称[：:，,])|提出申诉|申请再审[。，称]|执行过程中|本院在[^。\n]{0,160}?(?:一案|纠纷)|原告[^。\n]{1,60}?诉被告[^。\n]{1,120}?一案|申请人[^。\n]{1,60}?向本院(?:申请|提出)"
 );
 pattern!(REASONING, r"(?:本院|合议庭|本庭)(?:经[^。，]{0,12})?(?:认为|审查认为|复核认为)");
 pattern!(LEGAL_BASIS, r"(?:(?:据此|综上(?:所述)?|因此|为此|故)[，,]?\s*)?(?:依照|依据|根据|按照)[^。\n]{0,12}《");
 pattern!(RULED, r"(?:判决|裁定|决定|通知|达成[^。]{0,10}协议|调解)如下[：:]?|如下(?:判决|裁定|决定)[：:]?");
 pattern!(
     TAIL,
-    r"(?:如不服从?本(?:判决|裁定|决定)|如果?[^。，；\n]{0,12}?(?:未|不)按照?本?(?:判决|裁定|调解)|本(?:判决|裁定|决定|调解书|通知)(?:为终审|自|送达|立即|一经|经)|案件受理费|[一二]审案件受理费)"
+    r"(?:如不服从?本(?:判决|裁定|决定)|如果?[^。，；\n]{0,12}?(?:未|不)按照?本?(?:判决|裁定|调解)|本(?:判决|裁定|决定|调解|通知)书?(?:为终审|自|送达|立即|一经|经)|逾期[，,]?(?:依照|不|未)|案件申请费|申请费[0-9]|本案[^。；\n]{0,20}案件受理费|[一二]审案件受理费|案件受理费)"
 );
 pattern!(
     SIGNATURE,
-    r"(?:法官助理\s*\S{2,4}\s+)?(?:(?:代理)?审\s*判|执\s*行)\s*(?:长|员)[^。；，]{0,24}(?:\n|$|审判|执行|代理|人民|书记|[一二]\S{3}年)|二[〇○ＯO0零]\S{2}年\S{1,3}月\S{1,3}日\s*(?:\n|书记员|法官助理|$)"
+    r"(?:(?:代理)?审\s*判|执\s*行)\s*(?:长|员)[^。；，]{0,24}(?:\n|$|审判|执行|代理|人民|书记|[一二]\S{3}年)|二[〇○ＯO0零]\S{2}年\S{1,3}月\S{1,3}日\s*(?:\n|书记员|法官助理|$)"
 );
+
+/// Bytes from one sentence on the hearing to the next.
+const MAX_HEARING_BYTES: usize = 450;
 
 /// The bytes of the court's own heading at the start of a court document, where one can be told; the title ends with it.
 pub fn heading(text: &str) -> Option<std::ops::Range<usize>> {
@@ -102,7 +105,12 @@ fn starts(text: &str) -> Vec<(usize, Section)> {
         let facts = find(&FACTS, from).filter(before_reasoning)?;
         Some(text[from..facts].rfind(['。', '\n']).map_or(from, |n| ceil_boundary(text, from + n + 1)))
     };
-    if let Some(facts) = end(&CLOSED).or_else(|| end(&HEARD)).or_else(phrase) {
+    // Who came to the hearing may be told after that it was held.
+    let heard = || {
+        let ends = HEARD.find_iter(&text[from..]).map(|m| from + m.end()).filter(before_reasoning);
+        ends.reduce(|last, end| if end - last < MAX_HEARING_BYTES { end } else { last })
+    };
+    if let Some(facts) = end(&CLOSED).or_else(heard).or_else(phrase) {
         starts.push((facts, Section::Facts));
         from = facts;
     }

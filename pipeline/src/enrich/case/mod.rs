@@ -73,6 +73,8 @@ pub fn facts(text: &str, sections: &[Span], known: &Known<'_>) -> CaseFacts {
         Some(number) => number.case_type.contains('刑'),
         None => part(Section::Title).contains("刑事") || known.title.contains("刑事"),
     };
+    // A judge's assistant may sign before the judge, with whom the signature begins.
+    let before_signature = part(Section::Tail).rsplit('。').next().unwrap_or_default();
     let is_payment_order = number.as_ref().is_some_and(|number| number.case_type.contains('督'));
     let parties = party::parties(header);
     let decided = outcome::Decided { document_type: known.document_type, instance, is_criminal };
@@ -85,7 +87,7 @@ pub fn facts(text: &str, sections: &[Span], known: &Known<'_>) -> CaseFacts {
         procedure: procedure(header).or_else(|| is_payment_order.then_some(Procedure::PaymentOrder)),
         cause: if is_criminal { None } else { charge::cause(header, known.title, &parties) },
         charges: if is_criminal { charges(header, facts, disposition) } else { Vec::new() },
-        judges: signature::judges(part(Section::Signature)),
+        judges: signature::judges(&format!("{before_signature}{}", part(Section::Signature))),
         sentences: if convicts { sentence::sentences(disposition) } else { Vec::new() },
         amounts_yuan: if is_criminal { Vec::new() } else { outcome::amounts(disposition) },
         outcome,
