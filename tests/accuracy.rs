@@ -152,10 +152,12 @@ fn sections_begin_where_a_reader_says() {
         ("judge_criminal", 0.95),
         ("lecardv2", 0.9),
     ];
-    // Labelled after the rules were written. The dump's short rulings are below the goal of 0.95; it must not get worse.
-    let blind = [("spc_txt", 0.97), ("judge_criminal", 0.95), ("crawler_dump", 0.89)];
+    // Labelled after the rules were written; the dump's rules were then mended on them. Two thirds of the twelve of
+    // LeCaRDv2 were chosen for being unusual.
+    let blind = [("spc_txt", 0.97), ("judge_criminal", 0.95), ("crawler_dump", 0.95)];
+    let blind2 = [("crawler_dump", 0.95), ("judge_criminal", 0.95), ("lecardv2", 0.75)];
     let mut wrong = Vec::new();
-    let blind = labels("sections_blind.jsonl", &blind);
+    let blind = labels("sections_blind.jsonl", &blind).into_iter().chain(labels("sections_blind2.jsonl", &blind2));
     for (source, least, labels) in labels("sections.jsonl", &mended_on).into_iter().chain(blind) {
         let (mut right, mut labelled, mut given) = (0, 0, 0);
         for label in &labels {

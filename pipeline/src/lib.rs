@@ -1,7 +1,7 @@
 //! Raw court documents and statutes → parquet shards. The modules stand in the order of the flow.
 
-#[macro_use]
-mod pattern;
+#[macro_use(pattern)]
+extern crate corpus_format;
 
 /// What a build depends on.
 pub mod config;

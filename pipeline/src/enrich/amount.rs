@@ -1,6 +1,6 @@
 //! Defines amounts of money (一万二千元, 3.5万元) and terms (一年六个月) as numbers.
 
-use crate::segment::numeral;
+use corpus_format::numeral;
 
 /// What an amount is written with, before 元; the unit 万 or 亿 included.
 pub const DIGITS: &str = r"[0-9〇零一二三四五六七八九十百千两万亿.．,，]+";

@@ -1,8 +1,7 @@
 //! Defines how dates are read: 2014年3月3日, 二〇一四年三月三日, 2015-02-27.
 
 use chrono::{Datelike, NaiveDate};
-
-use crate::segment::numeral;
+use corpus_format::numeral;
 
 // A date in words or digits; the classes hold every zero that real documents use.
 pattern!(

@@ -1,19 +1,15 @@
-//! Read metadata out of text: dates, case numbers, courts, issuing bodies, citations.
+//! Read metadata out of text: dates, case numbers, courts, issuing bodies.
 
 /// Amounts of money and terms.
 pub mod amount;
 /// The case of a court document.
 pub mod case;
-/// Citations of articles (《民法典》第X条).
-pub mod citation;
 /// Dates in Arabic and Chinese numerals.
 pub mod date;
 /// The days in the lines before a statute's body.
 pub mod history;
 /// Issuing bodies of statutes.
 pub mod issuer;
-/// Names of laws, full and short.
-pub mod law_name;
 /// Case numbers (案号) and the numbers of statutes (文号).
 pub mod number;
 /// What a statute does to others: repeal and amendment.

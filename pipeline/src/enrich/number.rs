@@ -1,7 +1,7 @@
 //! Defines case numbers (（2023）京01民终123号) and statute numbers (法释〔2000〕12号, 国务院令第4号) in canonical form.
 
 use super::case::NumberParts;
-use crate::segment::numeral;
+use corpus_format::numeral;
 
 pattern!(
     CASE,

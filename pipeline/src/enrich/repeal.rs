@@ -3,7 +3,7 @@
 //! 《甲法》、国务院发布的《乙条例》同时废止 repeals both; 《甲法》第三条同时废止 and 《甲法》中关于丙的规定同时废止
 //! leave the law in force. A decision amends the laws that its title and its points name, 某法修正案 the law.
 
-use super::{citation, law_name};
+use corpus_format::{citation, law_name};
 
 // Brackets with a number or a note behind a name, one pair inside another: （法（研）发〔1987〕32号）.
 pattern!(

@@ -1,9 +1,9 @@
 //! Defines what a statute says of itself: type, issuing body, number and dates.
 
 use chrono::NaiveDate;
-use corpus_format::legal::DocumentType;
+use corpus_format::{law_name, legal::DocumentType};
 
-use super::{date, history::History, issuer, law_name, number, repeal};
+use super::{date, history::History, issuer, number, repeal};
 use crate::segment::statute::Statute;
 
 /// The metadata of a statute.

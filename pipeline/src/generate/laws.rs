@@ -4,16 +4,16 @@ use arrow::{
     array::{Array, AsArray, RecordBatch},
     datatypes::{Date32Type, UInt16Type, UInt32Type},
 };
-use corpus_format::{Corpus, Position, Selection, Table};
+use corpus_format::{
+    Corpus, Position, Selection, Table,
+    citation::{self, Citation},
+    law_name,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::config::ArticlesConfig;
-use crate::{
-    enrich::{citation::Citation, law_name},
-    error::{Error, Result},
-    segment::statute,
-};
+use crate::error::{Error, Result};
 
 /// An article that a request gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Laws {
                 });
             }
             let inserted = if inserted.is_valid(row) { inserted.value(row) } else { 0 };
-            let paragraphs = u16::try_from(statute::num_paragraphs(texts.value(row))).unwrap_or(u16::MAX);
+            let paragraphs = u16::try_from(citation::num_paragraphs(texts.value(row))).unwrap_or(u16::MAX);
             let most = self.paragraphs.entry((version, base.value(row), inserted)).or_default();
             *most = paragraphs.max(*most);
             let fits = (config.min_chars..=config.max_chars).contains(&chars.value(row));

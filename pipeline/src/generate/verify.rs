@@ -1,10 +1,10 @@
 //! Defines which pairs are taken: every article they name exists, one of those given is among them, nothing is too
 //! short, too long, said before, or about the prompt.
 
+use corpus_format::citation::{self, Citation};
 use rustc_hash::FxHashSet;
 
 use super::{answer::Pair, config::AnswersConfig, laws::Laws};
-use crate::enrich::citation::{self, Citation};
 
 pattern!(ARTICLE, r"第\s*[0-9〇零一二两三四五六七八九十百千]+\s*条");
 pattern!(PROMPT, r"(?:上述|以上|上面|给出的?|所给的?|提供的?|下列)(?:的)?(?:法条|条文|法律条文|材料|规定内容)");

@@ -1,13 +1,10 @@
 //! Defines how it is shown what segmenting and enriching found in one document.
 
+use corpus_format::citation::Citation;
 use std::fmt::Write;
 
 use super::{LINES, visible};
-use crate::{
-    enrich::{case::CaseFacts, citation::Citation},
-    segment::sequence,
-    work::rows::DocumentRow,
-};
+use crate::{enrich::case::CaseFacts, segment::sequence, work::rows::DocumentRow};
 
 /// Characters of a section's opening.
 const OPENING_CHARS: u32 = 40;

@@ -6,12 +6,12 @@ use arrow::{
     array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray, StructArray},
     datatypes::{Float32Type, UInt16Type, UInt32Type, UInt64Type},
 };
-use corpus_format::legal::{CitationVerdict, DocumentType, Instance, Penalty, Section};
-
-use crate::{
-    enrich::case::Sentence,
-    segment::numeral::{self, ArticleNumber},
+use corpus_format::{
+    legal::{CitationVerdict, DocumentType, Instance, Penalty, Section},
+    numeral::{self, ArticleNumber},
 };
+
+use crate::enrich::case::Sentence;
 
 /// An article that a decision rests on.
 #[derive(Debug, Clone)]

@@ -1,9 +1,12 @@
 //! Defines the last line of an answer, in a form that can be scored: 罪名：…, 依据：…, 刑期：….
 
-use corpus_format::legal::{CitationVerdict, Penalty};
+use corpus_format::{
+    legal::{CitationVerdict, Penalty},
+    numeral,
+};
 
 use super::{case::Basis, titled};
-use crate::{enrich::case::Sentence, segment::numeral};
+use crate::enrich::case::Sentence;
 
 /// 罪名：盗窃罪；抢劫罪
 pub fn charges(charges: &[&str]) -> Option<String> {

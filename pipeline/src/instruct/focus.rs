@@ -1,5 +1,7 @@
 //! Defines the dispute focus (争议焦点) that a court states: 本案的争议焦点为：一、…；二、….
 
+use corpus_format::numeral;
+
 // The statement ends where its list begins; who names the focus stands before it.
 pattern!(
     STATED,
@@ -11,8 +13,6 @@ pattern!(
 );
 // What one of the parties or another court takes for the focus.
 pattern!(OTHERS, r"一审|原审|二审法院|仲裁|诉称|辩称|上诉称");
-
-use crate::segment::numeral;
 
 /// What a focus asks with; a sentence without any of them states what the court thinks of it.
 const ASKS: [&str; 10] = ["是否", "应否", "能否", "可否", "与否", "有无", "谁", "何", "多少", "问题"];

@@ -1,6 +1,6 @@
 //! Defines the headings of a statute: 第…编, 分编, 章, 节, 条 at the start of a line.
 
-use super::numeral::{self, ArticleNumber};
+use corpus_format::numeral::{self, ArticleNumber};
 
 /// The level of a heading, outermost first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

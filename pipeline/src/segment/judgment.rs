@@ -32,14 +32,14 @@ pattern!(CLOSED, r"(?:审理|复核|审查|现)已?终结[。，,；;]?");
 pattern!(HEARD, r"(?:公开开庭[^。\n]{0,12}审理了?[^。\n]{0,16}|到庭参加[^。\n]{0,6}诉讼)。");
 pattern!(
     FACTS,
-    r"公诉机关指控|检察院(?:起诉书)?指控[：:，,]|(?:经(?:本院|法院)?(?:审理|再审|审查|复核)(?:查明|确认))|(?:原告|申请再审人|再审申请人|上诉人|申诉人)[^。\n]{0,60}?(?:诉称|申请再审称|上诉称|申诉称|称[：:，,])|提出申诉|申请再审[。，称]|执行过程中|本院在[^。\n]{0,160}?(?:一案|纠纷)|原告[^。\n]{1,60}?诉被告[^。\n]{1,120}?一案|申请人[^。\n]{1,60}?向本院(?:申请|提出)"
+    r"公诉机关指控|检察院(?:起诉书)?指控[：:，,]|(?:经(?:本院|法院)?(?:审理|再审|审查|复核)(?:查明|确认))|(?:原告|申请再审人|再审申请人|上诉人|申诉人)[^。\n]{0,60}?(?:诉称|申请再审称|上诉称|申诉称|称[：:，,])|提出申诉|申请再审[。，称]|执行(?:过程)?中[，,]|经查[，,：:]|本院在[^。\n]{0,160}?(?:一案|纠纷)|原告[^。\n]{1,60}?诉被告[^。\n]{1,120}?一案|申请人[^。\n]{1,60}?向本院(?:申请|提出)"
 );
-pattern!(REASONING, r"(?:本院|合议庭|本庭)(?:经[^。，]{0,12})?(?:认为|审查认为|复核认为)");
+pattern!(REASONING, r"(?:本院|合议庭|本庭)(?:经[^。，]{0,12})?(?:认为|审查认为|复核认为)|判决理由[：:]");
 pattern!(LEGAL_BASIS, r"(?:(?:据此|综上(?:所述)?|因此|为此|故)[，,]?\s*)?(?:依照|依据|根据|按照)[^。\n]{0,12}《");
 pattern!(RULED, r"(?:判决|裁定|决定|通知|达成[^。]{0,10}协议|调解)如下[：:]?|如下(?:判决|裁定|决定)[：:]?");
 pattern!(
     TAIL,
-    r"(?:如不服从?本(?:判决|裁定|决定)|如果?[^。，；\n]{0,12}?(?:未|不)按照?本?(?:判决|裁定|调解)|本(?:判决|裁定|决定|调解|通知)书?(?:为终审|自|送达|立即|一经|经)|逾期[，,]?(?:依照|不|未)|案件申请费|申请费[0-9]|本案[^。；\n]{0,20}案件受理费|[一二]审案件受理费|案件受理费)"
+    r"(?:如不服从?本(?:判决|裁定|决定)|如果?[^。，；\n]{0,12}?(?:未|不)按照?本?(?:判决|裁定|调解)|本(?:判决|裁定|决定|调解|通知)书?(?:为终审|自|送达|立即|一经|经)|逾期[，,]?(?:依照|不|未)|案件申请费|申请(?:执行)?费[0-9]|本案[^。；\n]{0,20}案件受理费|[一二]审案件受理费|案件受理费)"
 );
 pattern!(
     SIGNATURE,
@@ -48,6 +48,9 @@ pattern!(
 
 /// Bytes from one sentence on the hearing to the next.
 const MAX_HEARING_BYTES: usize = 450;
+
+/// Characters after 本院认为 in which evidence is named where it is about that.
+const MAX_EVIDENCE_CHARS: usize = 10;
 
 /// The bytes of the court's own heading at the start of a court document, where one can be told; the title ends with it.
 pub fn heading(text: &str) -> Option<std::ops::Range<usize>> {
@@ -97,7 +100,11 @@ fn starts(text: &str) -> Vec<(usize, Section)> {
     let title_end = heading(text).map_or(0, |heading| heading.end);
     let mut starts = vec![(0, Section::Title), (title_end, Section::Header)];
     let mut from = title_end;
-    let reasoning = find(&REASONING, from);
+    // What a court thinks of a piece of evidence is not yet its reasoning.
+    let is_on_evidence = |end: usize| text[end..].chars().take(MAX_EVIDENCE_CHARS).collect::<String>().contains("证据");
+    let thoughts = || REASONING.find_iter(&text[from..]).map(|m| (from + m.start(), from + m.end()));
+    let reasoning = thoughts().find(|(_, end)| !is_on_evidence(*end)).or_else(|| thoughts().next());
+    let reasoning = reasoning.map(|(start, _)| start);
     let before_reasoning = |at: &usize| reasoning.is_none_or(|reasoning| *at < reasoning);
     let end = |pattern: &Regex| pattern.find_at(text, from).map(|m| m.end()).filter(before_reasoning);
     let phrase = || {
@@ -111,7 +118,10 @@ fn starts(text: &str) -> Vec<(usize, Section)> {
         ends.reduce(|last, end| if end - last < MAX_HEARING_BYTES { end } else { last })
     };
     if let Some(facts) = end(&CLOSED).or_else(heard).or_else(phrase) {
-        starts.push((facts, Section::Facts));
+        let is_told = reasoning.is_none_or(|reasoning| !text[facts..reasoning].trim().is_empty());
+        if is_told {
+            starts.push((facts, Section::Facts));
+        }
         from = facts;
     }
     if let Some(reasoning) = reasoning {

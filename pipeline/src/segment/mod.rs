@@ -4,8 +4,6 @@
 pub mod heading;
 /// A court document's sections.
 pub mod judgment;
-/// Chinese numerals and article numbers.
-pub mod numeral;
 /// Gaps and repeats in the numbers of a statute's articles.
 pub mod sequence;
 /// A statute's title, history, tree and articles.

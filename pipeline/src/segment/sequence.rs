@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::numeral::ArticleNumber;
+use corpus_format::numeral::ArticleNumber;
 
 /// Departures of article numbers from their own sequence.
 #[derive(Debug, Default, PartialEq, Eq)]

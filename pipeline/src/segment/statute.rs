@@ -7,10 +7,10 @@
 
 use super::{
     heading::{self, Heading, Level},
-    numeral::{self, ArticleNumber},
     sequence,
 };
 use crate::clean::{Rule, RuleCounts, layout, markup::Page};
+use corpus_format::{citation, numeral::ArticleNumber};
 
 /// A statute cut into its parts.
 #[derive(Debug, Default)]
@@ -45,18 +45,8 @@ pub struct Article {
 impl Article {
     /// Number of its paragraphs (款).
     pub fn num_paragraphs(&self) -> usize {
-        num_paragraphs(&self.text)
+        citation::num_paragraphs(&self.text)
     }
-}
-
-/// Number of paragraphs of an article's text; the lines of items and sub-items are part of the paragraph before them.
-pub fn num_paragraphs(text: &str) -> usize {
-    let is_item = |line: &str| {
-        let number = line.trim_start_matches(['（', '(']);
-        let rest = number.trim_start_matches(numeral::is_numeral);
-        rest.len() < number.len() && (rest.starts_with(['）', ')']) || rest.starts_with(['.', '．', '、']))
-    };
-    text.lines().filter(|line| !is_item(line)).count()
 }
 
 /// Characters beyond which a line is no heading.

@@ -1,9 +1,8 @@
 //! Defines what the statutes of the corpus do to others: repeal them, or amend them.
 
 use arrow::array::{Array, AsArray, ListArray, RecordBatch};
+use corpus_format::law_name;
 use rustc_hash::FxHashMap;
-
-use crate::enrich::law_name;
 
 /// A statute that takes effect on another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

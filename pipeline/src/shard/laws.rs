@@ -10,7 +10,7 @@ use arrow::{
     datatypes::{Date32Type, UInt16Type, UInt32Type},
 };
 use corpus_format::{
-    Table,
+    Table, law_name,
     legal::{CitationVerdict, Kind},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -20,7 +20,7 @@ use super::{
     tables::{Plan, batches, lacking},
     validity::{self, Version},
 };
-use crate::{decide::Verdict, enrich::law_name, error::Result, work::store::WorkTable};
+use crate::{decide::Verdict, error::Result, work::store::WorkTable};
 
 /// A statute's names.
 struct Statute {

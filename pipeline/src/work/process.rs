@@ -4,6 +4,7 @@
 use std::{borrow::Cow, path::Path};
 
 use corpus_format::{
+    citation, law_name,
     legal::{DocumentType, Kind, PartyKind, Section},
     manifest::Form,
 };
@@ -19,7 +20,7 @@ use crate::{
     config::{Config, Privacy},
     enrich::{
         case::{self, court},
-        citation, date, law_name, number, statute as enrich_statute,
+        date, number, statute as enrich_statute,
     },
     error::Result,
     outcome::{Reason, Rejection},

@@ -9,11 +9,11 @@ use arrow::{
     },
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
-use corpus_format::{Table, legal::InstructionKind, table::history_type};
+use corpus_format::{Table, citation::Citation, legal::InstructionKind, table::history_type};
 
 use super::metadata::MetadataBuilder;
 use crate::{
-    enrich::{case::CaseFacts, citation::Citation, statute::StatuteFacts},
+    enrich::{case::CaseFacts, statute::StatuteFacts},
     error::{Result, arrow as arrow_error},
     segment::{judgment::Span, statute::Article},
     signals::Signals,

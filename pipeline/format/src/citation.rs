@@ -7,8 +7,10 @@
 
 use rustc_hash::FxHashMap;
 
-use super::law_name::{self, KNOWN};
-use crate::segment::numeral::{self, ArticleNumber};
+use crate::{
+    law_name::{self, KNOWN},
+    numeral::{self, ArticleNumber},
+};
 
 /// A reference to an article or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,7 +161,7 @@ fn aliases(text: &str) -> FxHashMap<&str, &str> {
 }
 
 /// The name in the brackets that close at byte `close`, where a statute can have it.
-pub(super) fn bracketed(text: &str, close: usize) -> Option<&str> {
+pub fn bracketed(text: &str, close: usize) -> Option<&str> {
     let mut depth = 0;
     for (at, c) in text[..close].char_indices().rev().take(MAX_NAME_CHARS) {
         match c {
@@ -178,7 +180,7 @@ pub(super) fn bracketed(text: &str, close: usize) -> Option<&str> {
 
 /// A title with what belongs to it though it stands outside of the brackets: the courts before 《关于…》, and
 /// the part or 试行 behind 《…的解释》.
-pub(super) fn with_issuer_and_part(title: &str, before: &str, after: &str) -> String {
+pub fn with_issuer_and_part(title: &str, before: &str, after: &str) -> String {
     let issuer = ISSUER.find(before).filter(|_| title.starts_with("关于")).map_or("", |issuer| issuer.as_str());
     let part = PART.find(after).map_or("", |part| part.as_str());
     format!("{issuer}{title}{part}")
@@ -335,6 +337,16 @@ fn in_characters(text: &str, citations: &mut [Citation]) {
 
 fn to_u32(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Number of paragraphs (款) of an article's text; the lines of items and sub-items are part of the paragraph before them.
+pub fn num_paragraphs(text: &str) -> usize {
+    let is_item = |line: &str| {
+        let number = line.trim_start_matches(['（', '(']);
+        let rest = number.trim_start_matches(numeral::is_numeral);
+        rest.len() < number.len() && (rest.starts_with(['）', ')']) || rest.starts_with(['.', '．', '、']))
+    };
+    text.lines().filter(|line| !is_item(line)).count()
 }
 
 #[cfg(test)]
