@@ -47,6 +47,10 @@ export run: _build-trainer
 score predictions *arguments: _build
     @"{{evaluator}}" score "{{predictions}}" {{arguments}}
 
+# Compare two models on LawBench, folders of TASK.json or files of `score --items` → differences, intervals, tests.
+compare a b *arguments: _build
+    @"{{evaluator}}" compare "{{a}}" "{{b}}" {{arguments}}
+
 # Run all tests.
 test: _build _readers
     READERS_PYTHON="{{cache}}/readers/bin/python" cargo test --release --workspace

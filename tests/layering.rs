@@ -31,6 +31,7 @@ fn crates_depend_on_each_other_only_as_data_flows() {
             ("vocab", "corpus-format"),
             ("trainer", "corpus-format"),
             ("trainer", "vocab"),
+            ("evaluator", "corpus-format"),
         ])
     );
     let contract = packages.iter().find(|p| p["name"] == "corpus-format").expect("the contract");

@@ -64,7 +64,7 @@ fn all_tasks_of_a_folder_of_models_are_scored() {
         let rows: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(rows.len(), 21);
         let keys: Vec<&str> = rows[0].as_object().expect("an object").keys().map(String::as_str).collect();
-        assert_eq!(keys, ["model", "task", "metric", "score", "abstention", "items"]);
+        assert_eq!(keys, ["model", "task", "metric", "score", "low", "high", "abstention", "items"]);
         // One right, one of nothing.
         for row in rows.iter().take(20).filter(|row| row["task"] != "2-1") {
             let score = row["score"].as_f64().expect("a number");
@@ -77,8 +77,11 @@ fn all_tasks_of_a_folder_of_models_are_scored() {
         assert!(said.contains("one/3-8.json: 2 items of 500"), "{said}");
     }
     let (ok, printed, _) = score(&[arg(folder.path()), "--split", "one_shot"]);
-    assert!(ok && printed.contains("one    3-6   accuracy        100.00        0.00      1"), "{printed}");
-    assert!(printed.ends_with("one    mean  of 1  tasks     100.00\n"), "{printed}");
+    assert!(
+        ok && printed.contains("one    3-6   accuracy        100.00    100.00 100.00        0.00      1"),
+        "{printed}"
+    );
+    assert!(printed.ends_with("one    mean  of 1  tasks     100.00    100.00 100.00\n"), "{printed}");
     // The folder of a split by itself.
     let (ok, printed, _) = score(&[arg(&folder.path().join("zero_shot"))]);
     assert!(ok && printed.contains("mean  of 19 tasks      50.00") && printed.contains("two    1-2"), "{printed}");

@@ -17,6 +17,27 @@ pub enum Error {
         /// Line, column and reason.
         source: serde_json::Error,
     },
+    /// A line of a file is not what it should be.
+    #[error("{at}: line {line}")]
+    BadLine {
+        /// The file.
+        at: String,
+        /// The line, from 1.
+        line: usize,
+        /// Column and reason.
+        source: serde_json::Error,
+    },
+    /// A file of items is not parquet, or cannot be written as such.
+    #[error("{at}: not a file of scored items as `evaluator score --items` writes it")]
+    Parquet {
+        /// The file.
+        at: String,
+        /// What the reader says.
+        source: parquet::errors::ParquetError,
+    },
+    /// A corpus cannot be read; the message carries the path.
+    #[error(transparent)]
+    Corpus(#[from] corpus_format::Error),
     /// A file or a folder is readable and wrong.
     #[error("{at}: {what}")]
     Invalid {
@@ -28,8 +49,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Two sides of a comparison that share no item.
+    pub fn nothing_in_common(a: &Path, b: &Path) -> Self {
+        Self::invalid(a, format!("no item that both answered, this and {}", b.display()))
+    }
+
     pub(crate) fn invalid(path: &Path, what: impl Into<String>) -> Self {
         Self::Invalid { at: path.display().to_string(), what: what.into() }
+    }
+
+    pub(crate) fn parquet(path: &Path, source: impl Into<parquet::errors::ParquetError>) -> Self {
+        Self::Parquet { at: path.display().to_string(), source: source.into() }
     }
 
     pub(crate) fn at_item(path: &Path, item: usize, what: &str) -> Self {

@@ -1,6 +1,6 @@
-//! Measures a model: LawBench's scores of its answers.
+//! Measures a model: LawBench's scores of its answers, how certain they are, and how two models differ.
 //!
-//! Read in the order in which a score comes about: a folder of answers, the rule of a task, a row.
+//! Read in the order in which a score comes about: a folder of answers, the rule of a task, an item, a row.
 
 #[macro_use]
 mod pattern;
@@ -12,13 +12,24 @@ pub mod number;
 /// One rule a file: how an answer is judged.
 pub mod score;
 
+/// What each item scores, in a file that makes any two runs comparable.
+pub mod items;
 /// Rows as JSON lines or a table.
 pub mod report;
 /// From a folder of answers to rows.
 pub mod run;
+/// Intervals, and tests of differences.
+pub mod stats;
+/// What an item's own text says it is about.
+pub mod traits;
+
+/// How two models differ, item by item.
+pub mod compare;
 
 mod characters;
 mod error;
+mod normal;
+mod output;
 
 pub use error::{Error, Result};
 pub use score::Mode;

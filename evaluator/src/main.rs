@@ -1,11 +1,13 @@
 //! `evaluator`: measures of a model.
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+mod commands;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use evaluator::{Mode, report, run};
+use std::process::ExitCode;
 
-/// Measures a model: LawBench's scores of its answers.
+use clap::{Parser, Subcommand};
+use commands::{Compare, Score};
+
+/// Measures a model: LawBench's scores of its answers, how certain they are, and how two models differ.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -17,43 +19,18 @@ struct Cli {
 enum Command {
     /// Score answers to LawBench; no model is needed.
     #[command(after_long_help = HELP)]
-    Score {
-        /// A folder with MODEL/TASK.json in it, or with such a folder for each split.
-        predictions: PathBuf,
-        /// Which split the answers are to.
-        #[arg(long, default_value = "zero_shot")]
-        split: Split,
-        /// Which faults of the published scorer are kept: all, or none.
-        #[arg(long, default_value = "official")]
-        mode: Mode,
-        /// Print a JSON line for each model and task in place of a table.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Split {
-    /// The task alone.
-    ZeroShot,
-    /// The task with an example.
-    OneShot,
+    Score(Score),
+    /// Tell how two models differ on the items that both answered, and whether that is more than chance.
+    Compare(Compare),
 }
 
 const HELP: &str = include_str!("help.txt");
 
 fn main() -> ExitCode {
-    let Command::Score { predictions, split, mode, json } = Cli::parse().command;
-    let split = match split {
-        Split::ZeroShot => "zero_shot",
-        Split::OneShot => "one_shot",
+    let outcome = match Cli::parse().command {
+        Command::Score(score) => score.run(),
+        Command::Compare(compare) => compare.run(),
     };
-    let outcome = run::score(&predictions, split, mode).and_then(|scores| {
-        scores.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-        let text = if json { report::json_lines(&scores.rows) } else { report::table(&scores.rows) };
-        Ok(std::io::stdout().write_all(text.as_bytes())?)
-    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

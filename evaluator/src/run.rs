@@ -10,8 +10,10 @@ use serde::Serialize;
 
 use crate::{
     Error, Mode, Result,
-    lawbench::{NUM_ITEMS, Rule, Task, read, task},
+    items::{TaskItems, items},
+    lawbench::{NUM_ITEMS, Rule, Task, read_told, task},
     score::{Verdict, judge},
+    stats::{Bootstrap, Interval, Sample, mean},
 };
 
 /// The score of a model in a task.
@@ -25,10 +27,28 @@ pub struct Row {
     pub metric: &'static str,
     /// The mean over items, 1 at best; none where the task is not scored or every item is left out.
     pub score: Option<f64>,
+    /// Where the score's 95 % interval starts; none where none was drawn.
+    pub low: Option<f64>,
+    /// Where it ends.
+    pub high: Option<f64>,
     /// The share of items with nothing in them that could be judged; none where the score is.
     pub abstention: Option<f64>,
     /// Items read.
     pub items: usize,
+}
+
+/// The mean of a model over the tasks that are scored.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Mean {
+    /// The model.
+    pub model: String,
+    /// Tasks with a score.
+    pub tasks: usize,
+    /// The mean of their scores.
+    pub score: f64,
+    /// Its 95 % interval.
+    #[serde(flatten)]
+    pub interval: Option<Interval>,
 }
 
 /// Rows by model and task, and what a reader of them should know.
@@ -36,8 +56,36 @@ pub struct Row {
 pub struct Scores {
     /// In the order of models' names and tasks' numbers.
     pub rows: Vec<Row>,
+    /// What each item scores: a task for each row that has a score.
+    pub tasks: Vec<TaskItems>,
     /// Tasks that are not whole, not scored, or no tasks.
     pub warnings: Vec<String>,
+}
+
+impl Scores {
+    /// Give every row its interval, drawing items again.
+    pub fn draw_intervals(&mut self, bootstrap: Bootstrap) {
+        for task in &self.tasks {
+            let Some(row) = self.rows.iter_mut().find(|row| row.model == task.model && row.task == task.task) else {
+                continue;
+            };
+            let interval = Interval::of(&Sample::of(&task.values()).draw(bootstrap));
+            (row.low, row.high) = (interval.map(|i| i.low), interval.map(|i| i.high));
+        }
+    }
+
+    /// The mean of every model over its tasks.
+    pub fn means(&self, bootstrap: Bootstrap) -> Vec<Mean> {
+        let of_model = |rows: &[Row]| {
+            let scores: Vec<f64> = rows.iter().filter_map(|row| row.score).collect();
+            let model = rows.first()?.model.clone();
+            let values: Vec<_> =
+                self.tasks.iter().filter(|task| task.model == model).flat_map(TaskItems::values).collect();
+            let interval = Interval::of(&Sample::of(&values).draw(bootstrap));
+            Some(Mean { model, tasks: scores.len(), score: mean(scores.iter().copied())?, interval })
+        };
+        self.rows.chunk_by(|a, b| a.model == b.model).filter_map(of_model).collect()
+    }
 }
 
 /// A file of answers.
@@ -54,16 +102,34 @@ struct Predictions {
 pub fn score(folder: &Path, split: &str, mode: Mode) -> Result<Scores> {
     let below_split = folder.join(split);
     let folder = if below_split.is_dir() { &below_split } else { folder };
-    let (files, mut warnings) = find(folder)?;
-    // Of several bad files the first is told of, whichever is found first.
-    let scored: Vec<Result<(Row, Vec<String>)>> = files.par_iter().map(|file| score_file(file, mode)).collect();
-    let mut rows = Vec::with_capacity(scored.len());
-    for scored in scored {
-        let (row, more) = scored?;
-        rows.push(row);
-        warnings.extend(more);
+    let (files, warnings) = find(folder)?;
+    score_files(&files, warnings, split, mode)
+}
+
+/// Score every file `TASK.json` of one model's folder.
+///
+/// # Errors
+/// A folder without such files; a file that cannot be read or is not of that form.
+pub fn score_model(folder: &Path, split: &str, mode: Mode) -> Result<Scores> {
+    let mut warnings = Vec::new();
+    let files: Vec<Predictions> = find_of_model(folder, &mut warnings)?.into_values().collect();
+    if files.is_empty() {
+        return Err(Error::invalid(folder, "no files TASK.json (such as 1-1.json); give the folder of one model"));
     }
-    Ok(Scores { rows, warnings })
+    score_files(&files, warnings, split, mode)
+}
+
+fn score_files(files: &[Predictions], mut warnings: Vec<String>, split: &str, mode: Mode) -> Result<Scores> {
+    // Of several bad files the first is told of, whichever is found first.
+    let scored: Vec<Result<Scored>> = files.par_iter().map(|file| score_file(file, split, mode)).collect();
+    let (mut rows, mut tasks) = (Vec::with_capacity(scored.len()), Vec::with_capacity(scored.len()));
+    for scored in scored {
+        let scored = scored?;
+        rows.push(scored.row);
+        tasks.extend(scored.items);
+        warnings.extend(scored.warnings);
+    }
+    Ok(Scores { rows, tasks, warnings })
 }
 
 /// Files in the order of models' names and tasks' numbers; warnings about others.
@@ -118,31 +184,46 @@ fn task_of(path: &Path) -> Option<(usize, &'static Task)> {
     task(path.file_stem()?.to_str()?)
 }
 
-fn score_file(file: &Predictions, mode: Mode) -> Result<(Row, Vec<String>)> {
-    let answers = read(&file.path)?;
+/// What comes of a file.
+struct Scored {
+    row: Row,
+    items: Option<TaskItems>,
+    warnings: Vec<String>,
+}
+
+fn score_file(file: &Predictions, split: &str, mode: Mode) -> Result<Scored> {
+    let told = read_told(&file.path)?;
     let mut warnings = Vec::new();
-    if answers.len() < NUM_ITEMS {
-        warnings.push(format!("{}: {} items of {NUM_ITEMS}", file.path.display(), answers.len()));
+    if told.len() < NUM_ITEMS {
+        warnings.push(format!("{}: {} items of {NUM_ITEMS}", file.path.display(), told.len()));
     }
-    let Task { id, metric, rule, .. } = *file.task;
-    let mut row =
-        Row { model: file.model.clone(), task: id, metric, score: None, abstention: None, items: answers.len() };
+    let Task { id, rule, .. } = *file.task;
+    let of_task = TaskItems { model: file.model.clone(), task: id, split: split.to_owned(), mode, items: Vec::new() };
     if rule == Rule::Unscored {
         warnings.push(format!("{}: task {id} is not scored by this program", file.path.display()));
-        return Ok((row, warnings));
+        return Ok(Scored { row: Row { items: told.len(), ..row(&of_task, file.task) }, items: None, warnings });
     }
-    let judged: Vec<_> = answers.par_iter().filter_map(|answer| judge(rule, answer, mode)).collect();
+    let judged: Vec<_> = told.par_iter().filter_map(|told| judge(rule, &told.answer, mode)).collect();
     let verdicts = judged
         .into_iter()
         .enumerate()
         .map(|(at, judged)| judged.map_err(|what| Error::at_item(&file.path, at, what)))
         .collect::<Result<Vec<Verdict>>>()?;
-    row.score = mean(verdicts.iter().filter_map(|verdict| verdict.score));
-    row.abstention = mean(verdicts.iter().filter_map(|verdict| verdict.abstained).map(|a| f64::from(u8::from(a))));
-    Ok((row, warnings))
+    let of_task = TaskItems { items: items(file.task, &told, &verdicts), ..of_task };
+    Ok(Scored { row: row(&of_task, file.task), items: Some(of_task), warnings })
 }
 
-fn mean(numbers: impl Iterator<Item = f64>) -> Option<f64> {
-    let (count, sum) = numbers.fold((0, 0.0), |(count, sum), number| (count + 1, sum + number));
-    (count > 0).then(|| sum / f64::from(count))
+/// The row of a task's items, without an interval.
+fn row(of_task: &TaskItems, task: &Task) -> Row {
+    let items = &of_task.items;
+    Row {
+        model: of_task.model.clone(),
+        task: task.id,
+        metric: task.metric,
+        score: mean(items.iter().filter_map(|item| item.score)),
+        low: None,
+        high: None,
+        abstention: mean(items.iter().filter_map(|item| item.abstained).map(|a| f64::from(u8::from(a)))),
+        items: items.len(),
+    }
 }

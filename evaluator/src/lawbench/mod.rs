@@ -4,8 +4,10 @@
 
 mod labels;
 mod predictions;
+mod questions;
 mod tasks;
 
 pub use labels::{LabelList, Labels};
-pub use predictions::{Answer, read};
+pub use predictions::{Answer, Told, read, read_told};
+pub use questions::questions;
 pub use tasks::{NUM_ITEMS, Rule, TASKS, Task, task};

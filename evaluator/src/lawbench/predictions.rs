@@ -1,6 +1,6 @@
 //! Reads a file of answers as LawBench lays it out: an object of items under the keys "0", "1" and so on.
 
-use std::{fmt, path::Path};
+use std::{fmt, marker::PhantomData, path::Path};
 
 use serde::{
     Deserialize, Deserializer,
@@ -9,7 +9,7 @@ use serde::{
 
 use crate::{Error, Result};
 
-/// A model's answer to an item, and what it is judged by. The prompt beside them is not read.
+/// A model's answer to an item, and what it is judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Answer {
     /// What the model answered.
@@ -19,8 +19,54 @@ pub struct Answer {
     pub reference: String,
 }
 
+/// An answer with what else its file tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Record")]
+pub struct Told {
+    /// The answer.
+    pub answer: Answer,
+    /// What the model was asked, as one text.
+    pub prompt: Option<String>,
+    /// How the answer ended, where the program that made it says so.
+    pub outcome: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    prediction: String,
+    refr: String,
+    origin_prompt: Option<serde_json::Value>,
+    outcome: Option<String>,
+}
+
+impl From<Record> for Told {
+    fn from(record: Record) -> Self {
+        let prompt = record.origin_prompt.as_ref().and_then(prompt_text);
+        let answer = Answer { prediction: record.prediction, reference: record.refr };
+        Self { answer, prompt, outcome: record.outcome }
+    }
+}
+
+/// A prompt is a text, or turns of a conversation with a text each.
+fn prompt_text(prompt: &serde_json::Value) -> Option<String> {
+    if let Some(turns) = prompt.as_array() {
+        let turns: Vec<&str> = turns.iter().filter_map(|turn| turn["prompt"].as_str()).collect();
+        return (!turns.is_empty()).then(|| turns.join("\n"));
+    }
+    prompt.as_str().map(str::to_owned)
+}
+
 /// Read the answers of a file, in the order of their keys.
 pub fn read(path: &Path) -> Result<Vec<Answer>> {
+    read_items(path)
+}
+
+/// Read the answers of a file with what else it tells of them, in the order of their keys.
+pub fn read_told(path: &Path) -> Result<Vec<Told>> {
+    read_items(path)
+}
+
+fn read_items<T: Clone + for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
     let bytes = fs_err::read(path)?;
     let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     if text.trim_ascii().is_empty() {
@@ -35,19 +81,19 @@ pub fn read(path: &Path) -> Result<Vec<Answer>> {
 }
 
 /// Items in the order of the file, with their keys.
-struct Items(Vec<(String, Answer)>);
+struct Items<T>(Vec<(String, T)>);
 
-impl<'de> Deserialize<'de> for Items {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Items;
+        struct Object<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+            type Value = Items<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of items with `prediction` and `refr`")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Items, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Items<T>, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = map.next_entry()? {
                     items.push(item);
@@ -55,14 +101,14 @@ impl<'de> Deserialize<'de> for Items {
                 Ok(Items(items))
             }
         }
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_map(Object(PhantomData))
     }
 }
 
 /// Check that the keys are 0, 1, … without a gap, in any order.
-fn in_order(path: &Path, items: Vec<(String, Answer)>) -> Result<Vec<Answer>> {
+fn in_order<T: Clone>(path: &Path, items: Vec<(String, T)>) -> Result<Vec<T>> {
     let count = items.len();
-    let mut slots: Vec<Option<Answer>> = vec![None; count];
+    let mut slots: Vec<Option<T>> = vec![None; count];
     for (key, answer) in items {
         let place = key.parse::<usize>().ok().filter(|place| place.to_string() == key);
         let Some(place) = place else {
@@ -100,6 +146,21 @@ mod tests {
                     \"prediction\":\"a\",\"refr\":\"A\"}}";
         let answers = read_text(text).unwrap();
         assert_eq!(answers.iter().map(|answer| answer.prediction.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn prompts_are_texts_or_turns_and_may_be_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1-2.json");
+        let text = r#"{"0":{"prediction":"a","refr":"A","origin_prompt":"甲\n乙","outcome":"stop"},
+            "1":{"prediction":"a","refr":"A","origin_prompt":[{"prompt":"甲"},{"role":"BOT","prompt":"乙"}]},
+            "2":{"prediction":"a","refr":"A","origin_prompt":[{"role":"HUMAN"}]},
+            "3":{"prediction":"a","refr":"A"}}"#;
+        fs_err::write(&path, text).unwrap();
+        let told = read_told(&path).unwrap();
+        let prompts: Vec<Option<&str>> = told.iter().map(|told| told.prompt.as_deref()).collect();
+        assert_eq!(prompts, [Some("甲\n乙"), Some("甲\n乙"), None, None]);
+        assert_eq!(told[0].outcome.as_deref(), Some("stop"));
     }
 
     #[test]

@@ -53,6 +53,13 @@ pub enum Rule {
     Unscored,
 }
 
+impl Rule {
+    /// Whether an item is right or wrong and nothing between.
+    pub fn is_right_or_wrong(self) -> bool {
+        matches!(self, Self::Letter { .. } | Self::Label(_) | Self::Amount)
+    }
+}
+
 const fn row(id: &'static str, name: &'static str, metric: &'static str, rule: Rule) -> Task {
     Task { id, name, metric, rule }
 }

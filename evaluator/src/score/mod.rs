@@ -28,6 +28,21 @@ pub enum Mode {
     Strict,
 }
 
+impl Mode {
+    /// Its name on the command line and in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Official => "official",
+            Self::Strict => "strict",
+        }
+    }
+
+    /// The mode of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Official, Self::Strict].into_iter().find(|mode| mode.as_str() == name)
+    }
+}
+
 /// What became of an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {

@@ -1,0 +1,58 @@
+//! Defines the commands that measure answers: what each is given, and what it prints.
+
+mod compare;
+mod score;
+
+pub use compare::Compare;
+pub use score::Score;
+
+use std::io::Write as _;
+
+use clap::{Args, ValueEnum};
+use evaluator::{Result, stats::Bootstrap};
+
+/// Which split the answers are to.
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Split {
+    /// The task alone.
+    ZeroShot,
+    /// The task with an example.
+    OneShot,
+}
+
+impl Split {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ZeroShot => "zero_shot",
+            Self::OneShot => "one_shot",
+        }
+    }
+}
+
+/// How intervals are drawn.
+#[derive(Args, Clone, Copy)]
+pub struct Drawing {
+    /// How often items are drawn again for an interval; 0 for no intervals.
+    #[arg(long, default_value_t = Bootstrap::default().resamples)]
+    resamples: usize,
+    /// What random numbers start from: the same seed gives the same intervals.
+    #[arg(long, default_value_t = Bootstrap::default().seed)]
+    seed: u64,
+}
+
+impl From<Drawing> for Bootstrap {
+    fn from(Drawing { resamples, seed }: Drawing) -> Self {
+        Self { resamples, seed }
+    }
+}
+
+/// Print to where results go.
+fn print(text: &str) -> Result<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+/// Print to where messages go.
+fn warn(warnings: &[String]) {
+    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+}
