@@ -5,6 +5,7 @@ mod bad_input;
 mod build_corpus;
 mod citations;
 mod compare;
+mod contamination;
 mod crash;
 mod forms;
 mod generate;

@@ -17,6 +17,14 @@ pub enum Error {
         /// Line, column and reason.
         source: serde_json::Error,
     },
+    /// A file is not items of the form that LawBench publishes.
+    #[error("{at}: not a list of items with `question` and `answer`")]
+    BadItems {
+        /// The file.
+        at: String,
+        /// Line, column and reason.
+        source: serde_json::Error,
+    },
     /// A line of a file is not what it should be.
     #[error("{at}: line {line}")]
     BadLine {

@@ -12,6 +12,8 @@ pub mod number;
 /// One rule a file: how an answer is judged.
 pub mod score;
 
+/// Floors and ceilings: what answers score that no model gave.
+pub mod bounds;
 /// What each item scores, in a file that makes any two runs comparable.
 pub mod items;
 /// Rows as JSON lines or a table.
@@ -25,6 +27,8 @@ pub mod traits;
 
 /// How two models differ, item by item.
 pub mod compare;
+/// Which items stand in the texts that a model was trained on.
+pub mod contamination;
 
 mod characters;
 mod error;
@@ -32,4 +36,5 @@ mod normal;
 mod output;
 
 pub use error::{Error, Result};
+pub use output::write_file;
 pub use score::Mode;

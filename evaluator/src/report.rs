@@ -2,10 +2,15 @@
 
 use std::fmt::Write as _;
 
-use crate::run::{Mean, Row};
+use serde::Serialize;
+
+use crate::{
+    bounds::Bounds,
+    run::{Mean, Row},
+};
 
 /// A JSON line for each row.
-pub fn json_lines(rows: &[Row]) -> String {
+pub fn json_lines(rows: &[impl Serialize]) -> String {
     // Text, numbers and nothing: all of it has a JSON form.
     rows.iter().map(|row| serde_json::to_string(row).unwrap_or_default() + "\n").collect()
 }
@@ -36,6 +41,26 @@ pub fn table(rows: &[Row], means: &[Mean]) -> String {
     text
 }
 
+/// A table of floors and ceilings: a line for each task.
+pub fn bounds_table(bounds: &[Bounds]) -> String {
+    let head = ["mode", "task", "empty", "majority", "gold"];
+    let mut text = format!(
+        "{:<8}  {:<4}  {:>7}  {:>8}  {:>7}  commonest reference\n",
+        head[0], head[1], head[2], head[3], head[4]
+    );
+    for Bounds { task, mode, empty, majority, gold, commonest, commonest_items } in bounds {
+        let (empty, majority, gold) = (percent(*empty), percent(*majority), percent(*gold));
+        // A reference may be a whole article.
+        let short: String = commonest.chars().take(20).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let mode = mode.as_str();
+        let _ = writeln!(
+            text,
+            "{mode:<8}  {task:<4}  {empty:>7}  {majority:>8}  {gold:>7}  {commonest_items:>3} times {short}"
+        );
+    }
+    text
+}
+
 /// A share times 100, with two decimals.
 pub fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}", 100.0 * share))
@@ -54,7 +79,7 @@ mod tests {
     fn row(task: &'static str, score: Option<f64>) -> Row {
         let low = score.map(|score| score - 0.025);
         let (high, abstention) = (score.map(|score| score + 0.025), score.map(|_| 0.0));
-        Row { model: "m".into(), task, metric: "accuracy", score, low, high, abstention, items: 500 }
+        Row { model: "m".into(), task, metric: "accuracy", score, low, high, abstention, items: 500, unflagged: None }
     }
 
     #[test]

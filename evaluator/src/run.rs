@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::{
     Error, Mode, Result,
+    bounds::Bounds,
+    contamination::Flagged,
     items::{TaskItems, items},
     lawbench::{NUM_ITEMS, Rule, Task, read_told, task},
     score::{Verdict, judge},
@@ -35,6 +37,22 @@ pub struct Row {
     pub abstention: Option<f64>,
     /// Items read.
     pub items: usize,
+    /// The score without flagged items, where some were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unflagged: Option<Unflagged>,
+}
+
+/// A score without flagged items.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unflagged {
+    /// The mean over the items that are left; none where none is.
+    pub score: Option<f64>,
+    /// Where its 95 % interval starts.
+    pub low: Option<f64>,
+    /// Where it ends.
+    pub high: Option<f64>,
+    /// Items that are left.
+    pub items: usize,
 }
 
 /// The mean of a model over the tasks that are scored.
@@ -58,6 +76,10 @@ pub struct Scores {
     pub rows: Vec<Row>,
     /// What each item scores: a task for each row that has a score.
     pub tasks: Vec<TaskItems>,
+    /// Which faults of the published scorer are kept.
+    pub mode: Mode,
+    /// The references of each task, as the first model's file has them.
+    pub references: BTreeMap<&'static str, Vec<String>>,
     /// Tasks that are not whole, not scored, or no tasks.
     pub warnings: Vec<String>,
 }
@@ -72,6 +94,44 @@ impl Scores {
             let interval = Interval::of(&Sample::of(&task.values()).draw(bootstrap));
             (row.low, row.high) = (interval.map(|i| i.low), interval.map(|i| i.high));
         }
+    }
+
+    /// The scores without flagged items, which every row is given too.
+    pub fn without(&mut self, flagged: &Flagged, bootstrap: Bootstrap) -> Self {
+        let mut left = Self::default();
+        for of_task in &self.tasks {
+            let num_others = flagged.num_others(of_task);
+            if num_others > 0 {
+                let (model, task) = (&of_task.model, of_task.task);
+                let what = "flagged items have other references here; they are kept";
+                self.warnings.push(format!("{model}/{task}: {num_others} {what}"));
+            }
+            let of_task = flagged.left(of_task);
+            if let Some((_, task)) = task(of_task.task) {
+                left.rows.push(row(&of_task, task));
+                left.tasks.push(of_task);
+            }
+        }
+        left.draw_intervals(bootstrap);
+        for Row { model, task, score, low, high, items, .. } in &left.rows {
+            let row = self.rows.iter_mut().find(|row| row.model == *model && row.task == *task);
+            let unflagged = Unflagged { score: *score, low: *low, high: *high, items: *items };
+            row.into_iter().for_each(|row| row.unflagged = Some(unflagged.clone()));
+        }
+        left
+    }
+
+    /// Rows whose score is above what the references themselves get: their models may have seen the references.
+    pub fn above_gold(&self, bounds: &[Bounds]) -> Vec<String> {
+        let ceiling = |row: &Row| bounds.iter().find(|bounds| bounds.task == row.task && bounds.mode == self.mode);
+        let above = self.rows.iter().filter_map(|row| {
+            let gold = ceiling(row)?.gold?;
+            (row.score? > gold + 1e-9).then(|| {
+                let what = "above what the references themselves get; the model may have been trained on them";
+                format!("{}/{}: the score is {what}", row.model, row.task)
+            })
+        });
+        above.collect()
     }
 
     /// The mean of every model over its tasks.
@@ -122,14 +182,15 @@ pub fn score_model(folder: &Path, split: &str, mode: Mode) -> Result<Scores> {
 fn score_files(files: &[Predictions], mut warnings: Vec<String>, split: &str, mode: Mode) -> Result<Scores> {
     // Of several bad files the first is told of, whichever is found first.
     let scored: Vec<Result<Scored>> = files.par_iter().map(|file| score_file(file, split, mode)).collect();
-    let (mut rows, mut tasks) = (Vec::with_capacity(scored.len()), Vec::with_capacity(scored.len()));
+    let mut scores = Scores { mode, ..Scores::default() };
     for scored in scored {
         let scored = scored?;
-        rows.push(scored.row);
-        tasks.extend(scored.items);
+        scores.references.entry(scored.row.task).or_insert(scored.references);
+        scores.rows.push(scored.row);
+        scores.tasks.extend(scored.items);
         warnings.extend(scored.warnings);
     }
-    Ok(Scores { rows, tasks, warnings })
+    Ok(Scores { warnings, ..scores })
 }
 
 /// Files in the order of models' names and tasks' numbers; warnings about others.
@@ -167,7 +228,7 @@ fn find_of_model(folder: &Path, warnings: &mut Vec<String>) -> Result<BTreeMap<u
 }
 
 /// The visible entries of a folder, by name.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs_err::read_dir(folder)? {
         let path = entry?.path();
@@ -179,7 +240,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn task_of(path: &Path) -> Option<(usize, &'static Task)> {
+/// The task that a file's name is the number of, and its place.
+pub(crate) fn task_of(path: &Path) -> Option<(usize, &'static Task)> {
     path.extension().filter(|end| *end == "json")?;
     task(path.file_stem()?.to_str()?)
 }
@@ -188,6 +250,7 @@ fn task_of(path: &Path) -> Option<(usize, &'static Task)> {
 struct Scored {
     row: Row,
     items: Option<TaskItems>,
+    references: Vec<String>,
     warnings: Vec<String>,
 }
 
@@ -201,7 +264,8 @@ fn score_file(file: &Predictions, split: &str, mode: Mode) -> Result<Scored> {
     let of_task = TaskItems { model: file.model.clone(), task: id, split: split.to_owned(), mode, items: Vec::new() };
     if rule == Rule::Unscored {
         warnings.push(format!("{}: task {id} is not scored by this program", file.path.display()));
-        return Ok(Scored { row: Row { items: told.len(), ..row(&of_task, file.task) }, items: None, warnings });
+        let row = Row { items: told.len(), ..row(&of_task, file.task) };
+        return Ok(Scored { row, items: None, references: Vec::new(), warnings });
     }
     let judged: Vec<_> = told.par_iter().filter_map(|told| judge(rule, &told.answer, mode)).collect();
     let verdicts = judged
@@ -210,7 +274,8 @@ fn score_file(file: &Predictions, split: &str, mode: Mode) -> Result<Scored> {
         .map(|(at, judged)| judged.map_err(|what| Error::at_item(&file.path, at, what)))
         .collect::<Result<Vec<Verdict>>>()?;
     let of_task = TaskItems { items: items(file.task, &told, &verdicts), ..of_task };
-    Ok(Scored { row: row(&of_task, file.task), items: Some(of_task), warnings })
+    let references = told.into_iter().map(|told| told.answer.reference).collect();
+    Ok(Scored { row: row(&of_task, file.task), items: Some(of_task), references, warnings })
 }
 
 /// The row of a task's items, without an interval.
@@ -225,5 +290,6 @@ fn row(of_task: &TaskItems, task: &Task) -> Row {
         high: None,
         abstention: mean(items.iter().filter_map(|item| item.abstained).map(|a| f64::from(u8::from(a)))),
         items: items.len(),
+        unflagged: None,
     }
 }

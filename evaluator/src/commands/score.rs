@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use evaluator::{Mode, Result, items, report, run};
+use evaluator::{Mode, Result, bounds::Bounds, contamination::Flagged, items, report, run};
 
 use super::{Drawing, Split, print, warn};
 
@@ -24,6 +24,12 @@ pub struct Score {
     /// Write what each item scores to this file of parquet.
     #[arg(long, value_name = "FILE")]
     items: Option<PathBuf>,
+    /// Give scores without the items that this file flags, too: the JSON lines of `evaluator contamination`.
+    #[arg(long, value_name = "FILE")]
+    flagged: Option<PathBuf>,
+    /// Give floors and ceilings, too: what empty answers, the commonest reference and the references score.
+    #[arg(long)]
+    bounds: bool,
     #[command(flatten)]
     drawing: Drawing,
 }
@@ -32,15 +38,25 @@ impl Score {
     /// Score, and print.
     pub fn run(self) -> Result<()> {
         let bootstrap = self.drawing.into();
+        let flagged = self.flagged.as_deref().map(Flagged::read).transpose()?;
         let mut scores = run::score(&self.predictions, self.split.name(), self.mode)?;
-        warn(&scores.warnings);
         scores.draw_intervals(bootstrap);
+        let left = flagged.map(|flagged| scores.without(&flagged, bootstrap));
+        warn(&scores.warnings);
+        let bounds = Bounds::of_tasks(&scores.references, &[Mode::Official, Mode::Strict]);
+        warn(&scores.above_gold(&bounds));
+        let bounds = if self.bounds { bounds } else { Vec::new() };
         if let Some(path) = &self.items {
             items::write(path, &scores.tasks)?;
         }
         if self.json {
-            return print(&report::json_lines(&scores.rows));
+            return print(&(report::json_lines(&scores.rows) + &report::json_lines(&bounds)));
         }
-        print(&report::table(&scores.rows, &scores.means(bootstrap)))
+        print(&report::table(&scores.rows, &scores.means(bootstrap)))?;
+        if let Some(left) = left {
+            let table = report::table(&left.rows, &left.means(bootstrap));
+            print(&format!("\nWithout the items that are flagged:\n\n{table}"))?;
+        }
+        if bounds.is_empty() { Ok(()) } else { print(&format!("\n{}", report::bounds_table(&bounds))) }
     }
 }
