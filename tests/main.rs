@@ -4,6 +4,7 @@ mod accuracy;
 mod bad_input;
 mod build_corpus;
 mod citations;
+mod cited_answers;
 mod compare;
 mod contamination;
 mod crash;

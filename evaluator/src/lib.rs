@@ -2,8 +2,8 @@
 //!
 //! Read in the order in which a score comes about: a folder of answers, the rule of a task, an item, a row.
 
-#[macro_use]
-mod pattern;
+#[macro_use(pattern)]
+extern crate corpus_format;
 
 /// What LawBench consists of: its tasks, their label lists, and files of answers to them.
 pub mod lawbench;
@@ -25,6 +25,8 @@ pub mod stats;
 /// What an item's own text says it is about.
 pub mod traits;
 
+/// Whether the articles that answers cite exist, were in force, and say what is quoted.
+pub mod citations;
 /// How two models differ, item by item.
 pub mod compare;
 /// Which items stand in the texts that a model was trained on.

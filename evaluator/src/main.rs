@@ -5,7 +5,7 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{Compare, Contamination, Score};
+use commands::{Citations, Compare, Contamination, Score};
 
 /// Measures a model: LawBench's scores of its answers, how certain they are, and how two models differ.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Score(Score),
     /// Tell how two models differ on the items that both answered, and whether that is more than chance.
     Compare(Compare),
+    /// Check the articles that texts cite, and what they quote, against the statutes of a corpus.
+    Citations(Citations),
     /// Look for a benchmark's items in the corpus that a model was trained on.
     Contamination(Contamination),
 }
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Score(score) => score.run(),
         Command::Compare(compare) => compare.run(),
+        Command::Citations(citations) => citations.run(),
         Command::Contamination(contamination) => contamination.run(),
     };
     match outcome {

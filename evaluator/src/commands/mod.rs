@@ -1,9 +1,11 @@
 //! Defines the commands that measure answers: what each is given, and what it prints.
 
+mod citations;
 mod compare;
 mod contamination;
 mod score;
 
+pub use citations::Citations;
 pub use compare::Compare;
 pub use contamination::Contamination;
 pub use score::Score;

@@ -8,7 +8,7 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 
 /// How many items `a` and `b` have in common, in the same order.
-pub(super) fn length<T: Hash + Eq>(a: &[T], b: &[T]) -> usize {
+pub(crate) fn length<T: Hash + Eq>(a: &[T], b: &[T]) -> usize {
     let num_words = a.len().div_ceil(64);
     let mut places: FxHashMap<&T, Vec<u64>> = FxHashMap::default();
     for (at, item) in a.iter().enumerate() {

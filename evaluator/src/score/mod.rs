@@ -6,7 +6,7 @@ mod assignment;
 mod characters;
 mod entities;
 mod labels;
-mod lcs;
+pub(crate) mod lcs;
 mod letters;
 mod rouge;
 mod term;

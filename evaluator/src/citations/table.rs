@@ -1,0 +1,41 @@
+//! Writes what was found of citations: a line for each file, with rates.
+
+use std::fmt::Write as _;
+
+use super::{OfFile, Verdict};
+use crate::report::percent;
+
+/// A line for each file: how many texts and citations, and the shares that they come to.
+///
+/// *Resolved* is the share of citations whose law the corpus has; *right* and *invented* are shares of those.
+pub fn table(files: &[OfFile]) -> String {
+    let width = files.iter().map(|of| of.file.chars().count()).max().unwrap_or(0).max("file".len());
+    let mut text = format!(
+        "{:<width$}  {:>6}  {:>7}  {:>9}  {:>8}  {:>7}  {:>8}\n",
+        "file", "texts", "uncited", "citations", "resolved", "right", "invented"
+    );
+    for of in files {
+        let count = |is_so: &dyn Fn(Verdict) -> bool| of.cited.iter().filter(|cited| is_so(cited.verdict)).count();
+        let resolved = count(&|verdict| verdict != Verdict::Unresolved);
+        let share = |n: usize, all: usize| percent((all > 0).then(|| n as f64 / all as f64));
+        let _ = writeln!(
+            text,
+            "{:<width$}  {:>6}  {:>7}  {:>9}  {:>8}  {:>7}  {:>8}",
+            of.file,
+            of.num_texts,
+            of.num_uncited,
+            of.cited.len(),
+            share(resolved, of.cited.len()),
+            share(count(&|verdict| verdict == Verdict::Ok), resolved),
+            share(count(&Verdict::is_invented), resolved),
+        );
+    }
+    text.push('\n');
+    for verdict in Verdict::ALL {
+        let count = files.iter().flat_map(|of| &of.cited).filter(|cited| cited.verdict == verdict).count();
+        if count > 0 {
+            let _ = writeln!(text, "{:<17}  {count:>7}", verdict.name());
+        }
+    }
+    text
+}
