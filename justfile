@@ -51,6 +51,14 @@ score predictions *arguments: _build
 compare a b *arguments: _build
     @"{{evaluator}}" compare "{{a}}" "{{b}}" {{arguments}}
 
+# Write a page on all models of a folder of answers: scores, differences, worst answers → data/reports/evaluation.
+report predictions *arguments: _build
+    @"{{evaluator}}" report "{{predictions}}" {{arguments}}
+
+# Look for a benchmark's items, a folder of TASK.json, in the corpus; --out FILE for `score --flagged FILE`.
+contamination items *arguments: _build
+    @"{{evaluator}}" contamination "{{items}}" {{arguments}}
+
 # Run all tests.
 test: _build _readers
     READERS_PYTHON="{{cache}}/readers/bin/python" cargo test --release --workspace

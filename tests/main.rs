@@ -16,6 +16,7 @@ mod manifests;
 mod metadata;
 mod privacy;
 mod rebuild;
+mod report;
 mod score;
 mod statutes;
 mod support;

@@ -46,6 +46,9 @@ pub enum Error {
     /// A corpus cannot be read; the message carries the path.
     #[error(transparent)]
     Corpus(#[from] corpus_format::Error),
+    /// The page does not fit its figures: a defect.
+    #[error("drawing the page")]
+    Page(#[from] minijinja::Error),
     /// A file or a folder is readable and wrong.
     #[error("{at}: {what}")]
     Invalid {

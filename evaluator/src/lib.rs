@@ -16,6 +16,8 @@ pub mod score;
 pub mod bounds;
 /// What each item scores, in a file that makes any two runs comparable.
 pub mod items;
+/// An evaluation as one page and one file of figures.
+pub mod page;
 /// Rows as JSON lines or a table.
 pub mod report;
 /// From a folder of answers to rows.

@@ -5,7 +5,7 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{Citations, Compare, Contamination, Score};
+use commands::{Citations, Compare, Contamination, Report, Score};
 
 /// Measures a model: LawBench's scores of its answers, how certain they are, and how two models differ.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Citations(Citations),
     /// Look for a benchmark's items in the corpus that a model was trained on.
     Contamination(Contamination),
+    /// Write one page and one file of figures: scores, floors and ceilings, differences, and the worst answers.
+    Report(Report),
 }
 
 const HELP: &str = include_str!("help.txt");
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Compare(compare) => compare.run(),
         Command::Citations(citations) => citations.run(),
         Command::Contamination(contamination) => contamination.run(),
+        Command::Report(report) => report.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

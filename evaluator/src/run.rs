@@ -74,6 +74,8 @@ pub struct Mean {
 pub struct Scores {
     /// In the order of models' names and tasks' numbers.
     pub rows: Vec<Row>,
+    /// The file that each row is of.
+    pub files: Vec<PathBuf>,
     /// What each item scores: a task for each row that has a score.
     pub tasks: Vec<TaskItems>,
     /// Which faults of the published scorer are kept.
@@ -190,7 +192,8 @@ fn score_files(files: &[Predictions], mut warnings: Vec<String>, split: &str, mo
         scores.tasks.extend(scored.items);
         warnings.extend(scored.warnings);
     }
-    Ok(Scores { warnings, ..scores })
+    let files = files.iter().map(|file| file.path.clone()).collect();
+    Ok(Scores { files, warnings, ..scores })
 }
 
 /// Files in the order of models' names and tasks' numbers; warnings about others.

@@ -3,11 +3,13 @@
 mod citations;
 mod compare;
 mod contamination;
+mod report;
 mod score;
 
 pub use citations::Citations;
 pub use compare::Compare;
 pub use contamination::Contamination;
+pub use report::Report;
 pub use score::Score;
 
 use std::io::Write as _;

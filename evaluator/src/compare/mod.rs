@@ -11,6 +11,7 @@ use serde::Serialize;
 pub use difference::{Difference, Test};
 pub use side::Side;
 pub use slices::{Slice, Unreported};
+pub(crate) use table::p_value;
 pub use table::table;
 
 use crate::{

@@ -1,0 +1,62 @@
+//! Picks the answers that are worth a look: those that were judged worst.
+
+use std::path::Path;
+
+use super::Example;
+use crate::{
+    Result,
+    items::TaskItems,
+    lawbench::{questions, read_told},
+};
+
+/// Examples of a model in a task.
+const EXAMPLES: usize = 3;
+/// Characters that are shown of a text.
+const SHOWN: usize = 400;
+
+/// The answers of a task that score least among those in which something could be judged.
+pub(super) fn worst(of_task: &TaskItems, file: &Path) -> Result<Vec<Example>> {
+    let mut scored: Vec<(f64, usize)> = (0..)
+        .zip(&of_task.items)
+        .filter(|(_, item)| item.abstained != Some(true))
+        .filter_map(|(at, item)| Some((item.score.filter(|score| *score < 1.0)?, at)))
+        .collect();
+    scored.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    scored.truncate(EXAMPLES);
+    let told = read_told(file)?;
+    let prompts: Option<Vec<&str>> = told.iter().map(|told| told.prompt.as_deref()).collect();
+    let questions = prompts.map(|prompts| questions(&prompts));
+    let example = |(score, at): (f64, usize)| {
+        let answer = &told.get(at)?.answer;
+        Some(Example {
+            model: of_task.model.clone(),
+            task: of_task.task,
+            item: of_task.items[at].item,
+            score,
+            question: questions.as_ref().map(|questions| shortened(&questions[at])),
+            reference: shortened(&answer.reference),
+            prediction: shortened(&answer.prediction),
+        })
+    };
+    Ok(scored.into_iter().filter_map(example).collect())
+}
+
+/// The first characters of a text; an ellipsis says that there are more.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let text = "法".repeat(SHOWN);
+        assert_eq!(shortened(&text), text);
+        assert_eq!(shortened(&format!("{text}条")), format!("{text}…"));
+    }
+}
