@@ -43,14 +43,10 @@ pub(super) fn slices(tasks: &[TaskPairs], settings: Settings) -> (Vec<Slice>, Ve
     for task in tasks {
         let lengths = Lengths::of(&task.pairs);
         for by in WAYS {
-            let mut parts: BTreeMap<String, Vec<Pair>> = BTreeMap::new();
-            for pair in &task.pairs {
-                let values = values(by, pair, lengths.as_ref());
-                values.into_iter().for_each(|value| parts.entry(value).or_default().push(*pair));
-            }
+            let parts = parts(&task.pairs, |pair| values(by, pair, lengths.as_ref()));
             let (large, small): (Vec<_>, Vec<_>) =
                 parts.into_iter().partition(|(_, pairs)| pairs.len() >= settings.min_items.max(1));
-            slices.extend(large.into_iter().filter_map(|(value, pairs)| {
+            slices.extend(large.into_iter().filter_map(|((_, value), pairs)| {
                 let difference = Difference::of(task.task, &pairs, settings.bootstrap)?;
                 Some(Slice { by, value, difference })
             }));
@@ -63,14 +59,26 @@ pub(super) fn slices(tasks: &[TaskPairs], settings: Settings) -> (Vec<Slice>, Ve
     (slices, unreported)
 }
 
+/// The name of a slice, and a number that it is sorted by first.
+type Name = (u32, String);
+
+/// Items by the slices that they are in.
+fn parts<'a>(pairs: &[Pair<'a>], names: impl Fn(&Pair) -> Vec<Name>) -> BTreeMap<Name, Vec<Pair<'a>>> {
+    let mut parts: BTreeMap<Name, Vec<Pair>> = BTreeMap::new();
+    for pair in pairs {
+        names(pair).into_iter().for_each(|name| parts.entry(name).or_default().push(*pair));
+    }
+    parts
+}
+
 /// The slices that an item is in: of each of its charges, and at most one of another kind.
-fn values(by: &str, pair: &Pair, lengths: Option<&Lengths>) -> Vec<String> {
+fn values(by: &str, pair: &Pair, lengths: Option<&Lengths>) -> Vec<Name> {
     let one = match by {
-        "charge" => return pair.traits.charges.clone(),
-        "cause" => pair.traits.cause.clone(),
+        "charge" => return pair.traits.charges.iter().map(|charge| (0, charge.clone())).collect(),
+        "cause" => pair.traits.cause.clone().map(|cause| (0, cause)),
         "length" => lengths.and_then(|lengths| lengths.name(pair)),
-        "year" => pair.traits.year.map(|year| year.to_string()),
-        _ => pair.traits.court_level.map(str::to_owned),
+        "year" => pair.traits.year.map(|year| (0, year.to_string())),
+        _ => pair.traits.court_level.map(|level| (0, level.to_owned())),
     };
     one.into_iter().collect()
 }
@@ -91,13 +99,13 @@ impl Lengths {
         (lengths.first() < lengths.last()).then_some(Self { short, middle })
     }
 
-    fn name(&self, pair: &Pair) -> Option<String> {
+    fn name(&self, pair: &Pair) -> Option<Name> {
         let Self { short, middle } = *self;
         let length = pair.traits.num_chars?;
         Some(match length {
-            _ if length <= short => format!("short: to {short} characters"),
-            _ if length <= middle => format!("middle: {} to {middle} characters", short + 1),
-            _ => format!("long: from {} characters", middle + 1),
+            _ if length <= short => (0, format!("to {short} characters")),
+            _ if length <= middle => (short, format!("{} to {middle} characters", short + 1)),
+            _ => (middle, format!("from {} characters", middle + 1)),
         })
     }
 }
@@ -130,9 +138,9 @@ mod tests {
             [
                 ("charge", "盗窃", 25, 1.0),
                 ("charge", "诈骗", 35, 0.0),
-                ("length", "long: from 40 characters", 20, 0.0),
-                ("length", "middle: 20 to 39 characters", 20, 0.25),
-                ("length", "short: to 19 characters", 20, 1.0),
+                ("length", "to 19 characters", 20, 1.0),
+                ("length", "20 to 39 characters", 20, 0.25),
+                ("length", "from 40 characters", 20, 0.0),
             ]
         );
         let counted: Vec<_> = unreported.iter().map(|u| (u.by, u.slices, u.items)).collect();

@@ -195,6 +195,24 @@ mod tests {
     }
 
     #[test]
+    fn nineteen_of_twenty_intervals_have_the_truth_in_them() {
+        let mut random = ChaCha8Rng::seed_from_u64(5);
+        let (mut covered, mut called) = (0, 0);
+        for _ in 0..400 {
+            let right: Vec<f64> = (0..100).map(|_| f64::from(u8::from(random.random_range(0..10) < 3))).collect();
+            let values = |less: f64| right.iter().map(|x| alone("1-2", x - less)).collect::<Vec<_>>();
+            let draw = |less| Sample::of(&values(less)).draw(Bootstrap { resamples: 400, seed: 9 });
+            let Interval { low, high } = Interval::of(&draw(0.0)).unwrap();
+            covered += usize::from(low <= 0.3 && 0.3 <= high);
+            // Less the truth, nothing is left to find.
+            called += usize::from(Interval::p_value(&draw(0.3)).unwrap() < 0.05);
+        }
+        // 380 and 20 of 400, and three standard errors of 4.4; intervals of a hundred items are a little short.
+        assert!((362..=394).contains(&covered), "{covered}");
+        assert!((6..=38).contains(&called), "{called}");
+    }
+
+    #[test]
     fn the_seed_alone_decides() {
         let values: Vec<Value> = (0..50).map(|i| alone("1-1", f64::from(i))).collect();
         let draw = |seed| Sample::of(&values).draw(Bootstrap { resamples: 100, seed });
