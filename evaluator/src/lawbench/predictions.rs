@@ -62,8 +62,38 @@ pub fn read(path: &Path) -> Result<Vec<Answer>> {
 }
 
 /// Read the answers of a file with what else it tells of them, in the order of their keys.
+///
+/// Beside `TASK.json` may lie `TASK.jsonl`, in which the program that made the answers says how each ended.
 pub fn read_told(path: &Path) -> Result<Vec<Told>> {
-    read_items(path)
+    let mut told: Vec<Told> = read_items(path)?;
+    let log = path.with_extension("jsonl");
+    if log.exists() {
+        for Ending { item, stop } in read_endings(&log)? {
+            if let Some(told) = told.get_mut(item) {
+                told.outcome = Some(stop.unwrap_or_else(|| NO_ROOM.to_owned()));
+            }
+        }
+    }
+    Ok(told)
+}
+
+/// How an answer ended for which there was no room.
+const NO_ROOM: &str = "too_long";
+
+/// What a line of the log says of how an answer ended.
+#[derive(Deserialize)]
+struct Ending {
+    item: usize,
+    stop: Option<String>,
+}
+
+fn read_endings(path: &Path) -> Result<Vec<Ending>> {
+    let text = fs_err::read_to_string(path)?;
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let ending = |(line, text): (usize, &str)| {
+        serde_json::from_str(text).map_err(|source| Error::BadLine { at: path.display().to_string(), line, source })
+    };
+    lines.map(ending).collect()
 }
 
 fn read_items<T: Clone + for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
@@ -161,6 +191,25 @@ mod tests {
         let prompts: Vec<Option<&str>> = told.iter().map(|told| told.prompt.as_deref()).collect();
         assert_eq!(prompts, [Some("甲\n乙"), Some("甲\n乙"), None, None]);
         assert_eq!(told[0].outcome.as_deref(), Some("stop"));
+    }
+
+    #[test]
+    fn how_answers_ended_is_read_from_beside_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1-2.json");
+        let item = "{\"prediction\":\"a\",\"refr\":\"A\"}";
+        fs_err::write(&path, format!("{{\"0\":{item},\"1\":{item},\"2\":{item}}}")).unwrap();
+        let log = folder.path().join("1-2.jsonl");
+        fs_err::write(
+            &log,
+            "{\"item\":2,\"stop\":\"loop\"}\n\n{\"item\":1,\"stop\":null}\n{\"item\":9,\"stop\":null}\n",
+        )
+        .unwrap();
+        let outcomes: Vec<Option<String>> = read_told(&path).unwrap().into_iter().map(|told| told.outcome).collect();
+        assert_eq!(outcomes, [None, Some("too_long".to_owned()), Some("loop".to_owned())]);
+        fs_err::write(&log, "{\"item\":2}\n{\"item\"").unwrap();
+        let error = read_told(&path).unwrap_err().to_string();
+        assert!(error.contains("1-2.jsonl: line 2"), "{error}");
     }
 
     #[test]
