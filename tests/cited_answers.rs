@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{self, arg, pipeline_ok, program, put};
+use crate::support::{self, arg, evaluator, pipeline_ok, put};
 
 /// Two versions of a regulation, and one that is repealed by a third.
 const STATUTES: [(&str, &str); 4] = [
@@ -24,11 +24,11 @@ const STATUTES: [(&str, &str); 4] = [
     ),
 ];
 
-fn evaluator(arguments: &[&str]) -> String {
-    let output = program("evaluator").args(arguments).output().expect("evaluator starts");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{err}");
-    out.into_owned()
+/// What `evaluator` prints, which must succeed.
+fn printed(arguments: &[&str]) -> String {
+    let (ok, printed, said) = evaluator(arguments);
+    assert!(ok, "{printed}\n{said}");
+    printed
 }
 
 #[test]
@@ -66,14 +66,14 @@ fn every_verdict_is_told_from_the_others() {
         if !date.is_empty() {
             arguments.extend(["--date", date]);
         }
-        let line: Value = serde_json::from_str(&evaluator(&arguments)).expect(answer);
+        let line: Value = serde_json::from_str(&printed(&arguments)).expect(answer);
         assert_eq!(line["verdict"], expected, "{answer} {date}");
         if expected == "quote_mismatch" {
             assert!(line["nearest"][0].as_str().is_some_and(|id| id.ends_with("#5")), "{line}");
         }
     }
     put(&text, "《某市河流条例》第二条");
-    let complete = evaluator(&["citations", arg(&text), "--corpus", arg(&corpus), "--json", "--complete"]);
+    let complete = printed(&["citations", arg(&text), "--corpus", arg(&corpus), "--json", "--complete"]);
     assert!(complete.contains("\"no_such_law\""));
     // LawBench's 1-1 names the article in the question.
     let answer = |n: usize, prediction: &str| {
@@ -85,17 +85,16 @@ fn every_verdict_is_told_from_the_others() {
         &dir.path().join("m/1-1.json"),
         json!({"0": answer(2, told), "1": answer(5, told), "2": answer(8, "不知道")}).to_string(),
     );
-    let table = evaluator(&["citations", arg(&dir.path().join("m")), "--corpus", arg(&corpus)]);
+    let table = printed(&["citations", arg(&dir.path().join("m")), "--corpus", arg(&corpus)]);
     for part in
         ["1-1.json", "ok                       1", "quote_mismatch           1", "no_such_article          1", "33.33"]
     {
         assert!(table.contains(part), "{part}\n{table}");
     }
     put(&dir.path().join("bad.jsonl"), "{\"text\": \"甲\"}\n{\"t\n");
-    let output =
-        program("evaluator").args(["citations", arg(&dir.path().join("bad.jsonl")), "--corpus", arg(&corpus)]).output();
-    let error = String::from_utf8_lossy(&output.expect("starts").stderr).into_owned();
-    assert!(error.contains("bad.jsonl: line 2"), "{error}");
+    let bad = dir.path().join("bad.jsonl");
+    let (ok, _, error) = evaluator(&["citations", arg(&bad), "--corpus", arg(&corpus)]);
+    assert!(!ok && error.contains("bad.jsonl: line 2"), "{error}");
 }
 
 #[test]
@@ -108,7 +107,7 @@ fn the_answers_of_two_models_are_checked_where_they_are() {
     let dir = tempfile::tempdir().expect("a folder");
     let corpus = dir.path().join("corpus");
     pipeline_ok(&["build", "--source", &format!("statute={}", arg(&laws)), "--out", arg(&corpus)]);
-    let table = evaluator(&["citations", arg(&answers), "--corpus", arg(&corpus)]);
+    let table = printed(&["citations", arg(&answers), "--corpus", arg(&corpus)]);
     eprintln!("{table}");
     assert_eq!(table.lines().filter(|line| line.contains("1-1.json")).count(), 2, "{table}");
 }

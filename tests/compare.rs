@@ -4,14 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{self, arg, program, put};
-
-/// Run the evaluator: whether it succeeded, what it printed, and what it said beside that.
-fn evaluator(arguments: &[&str]) -> (bool, String, String) {
-    let output = program("evaluator").args(arguments).output().expect("evaluator starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout), text(&output.stderr))
-}
+use crate::support::{self, arg, evaluator, put};
 
 fn compared(arguments: &[&str]) -> Value {
     let (ok, printed, said) = evaluator(&[&["compare"], arguments, &["--json"]].concat());

@@ -4,14 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{self, arg, pipeline_ok, program, put, statute};
-
-/// Run the evaluator: whether it succeeded, what it printed, and what it said beside that.
-fn evaluator(arguments: &[&str]) -> (bool, String, String) {
-    let output = program("evaluator").args(arguments).output().expect("evaluator starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout), text(&output.stderr))
-}
+use crate::support::{self, arg, evaluator, pipeline_ok, put, statute};
 
 const PLANTED: &str = "二〇一六年五月某日夜间，被告人翻窗进入本市城东仓库，窃得铜线三卷、电缆两盘，经鉴定价值人民币七千余元，销赃后挥霍一空。";
 const FRESH: &str = "二〇一七年九月某日清晨，被告人在菜市场与摊主因找零发生争执，持木凳击打对方头部，致其轻伤二级，后主动到派出所投案。";

@@ -4,13 +4,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{self, arg, program, put};
+use crate::support::{self, arg, evaluator, put};
 
 /// Run `evaluator score`: whether it succeeded, what it printed, and what it said beside that.
 fn score(arguments: &[&str]) -> (bool, String, String) {
-    let output = program("evaluator").arg("score").args(arguments).output().expect("evaluator starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout), text(&output.stderr))
+    evaluator(&[&["score"], arguments].concat())
 }
 
 /// A file of answers in LawBench's layout from pairs of an answer and a reference.

@@ -90,6 +90,13 @@ impl Killer {
     }
 }
 
+/// Run the evaluator: whether it succeeded, what it printed, and what it said beside that.
+pub fn evaluator(arguments: &[&str]) -> (bool, String, String) {
+    let output = program("evaluator").args(arguments).output().expect("evaluator starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.success(), text(&output.stdout), text(&output.stderr))
+}
+
 /// Run the pipeline; the output whatever its end.
 pub fn pipeline(arguments: &[&str]) -> Output {
     program("pipeline").args(arguments).output().expect("the pipeline starts")

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use commands::{Citations, Compare, Contamination, Report, Score};
+use corpus_format::error::print_chain;
 
 /// Measures a model: LawBench's scores of its answers, how certain they are, and how two models differ.
 #[derive(Parser)]
@@ -43,12 +44,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = std::error::Error::source(&error);
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
-            }
+            print_chain(&error);
             ExitCode::FAILURE
         }
     }

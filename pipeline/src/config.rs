@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use corpus_format::legal::{InstructionKind, Kind};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, Result};
 
@@ -298,17 +298,25 @@ impl Default for ShardConfig {
     }
 }
 
+/// Read a configuration that passes `validate`.
+pub(crate) fn read_valid<T: DeserializeOwned>(
+    path: &Path,
+    validate: impl FnOnce(&T) -> std::result::Result<(), String>,
+) -> Result<T> {
+    let text = fs_err::read_to_string(path)?;
+    let config: T =
+        toml::from_str(&text).map_err(|source| Error::BadConfig { path: path.to_owned(), source: Box::new(source) })?;
+    validate(&config).map_err(|what| Error::Invalid { path: path.to_owned(), what })?;
+    Ok(config)
+}
+
 impl Config {
     /// Read and validate the configuration at `path`.
     ///
     /// # Errors
     /// An unreadable file, TOML that is not a configuration (with its line), or an impossible value.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs_err::read_to_string(path)?;
-        let config: Self = toml::from_str(&text)
-            .map_err(|source| Error::BadConfig { path: path.to_owned(), source: Box::new(source) })?;
-        config.validate().map_err(|what| Error::Invalid { path: path.to_owned(), what })?;
-        Ok(config)
+        read_valid(path, Self::validate)
     }
 
     /// A configuration with all defaults and the given sources.

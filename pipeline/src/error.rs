@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use corpus_format::Table;
+
 /// An error of the pipeline; every variant says where.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -90,6 +92,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The defect of rows of a table that lack a column.
+    pub(crate) fn lacking(table: Table) -> Self {
+        Self::Defect(format!("{table} lack a column"))
+    }
+
     /// The status with which a program ends: 3 where a limit stopped it, 1 else.
     pub fn exit_status(&self) -> u8 {
         if matches!(self, Self::Limit { .. }) { 3 } else { 1 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use corpus_format::{Manifest, legal::Kind};
+use corpus_format::{Manifest, error::print_chain, legal::Kind};
 use pipeline::{
     Config, Result,
     config::SourceConfig,
@@ -78,12 +78,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = std::error::Error::source(&error);
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
-            }
+            print_chain(&error);
             ExitCode::from(error.exit_status())
         }
     }

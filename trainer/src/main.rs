@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use corpus_format::{Corpus, legal::Split};
+use corpus_format::{Corpus, error::print_chain, legal::Split};
 use trainer::{
     Config, Result,
     data::show,
@@ -90,12 +90,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = std::error::Error::source(&error);
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
-            }
+            print_chain(&error);
             ExitCode::FAILURE
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
-use corpus_format::Corpus;
+use corpus_format::{Corpus, error::print_chain};
 use vocab::{
     Config, Encoder, Error, Result, audit, compare,
     config::{Method, Ties},
@@ -115,12 +115,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = std::error::Error::source(&error);
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
-            }
+            print_chain(&error);
             ExitCode::FAILURE
         }
     }

@@ -5,7 +5,10 @@ use arrow::{
     array::{Array, AsArray, RecordBatch},
     datatypes::{Date32Type, UInt16Type},
 };
-use corpus_format::{Corpus, Position, Selection, Table, citation, law_name};
+use corpus_format::{
+    Corpus, Position, Selection, Table, citation,
+    law_name::{self, Name, Names},
+};
 use rustc_hash::FxHashMap;
 
 use crate::Result;
@@ -61,8 +64,7 @@ impl Version {
 pub struct Laws {
     versions: Vec<Version>,
     by_name: FxHashMap<u64, Vec<usize>>,
-    /// The one law whose name without its issuer has that key; `None` where there are several.
-    by_short_name: FxHashMap<u64, Option<u64>>,
+    names: Names,
 }
 
 impl Laws {
@@ -100,12 +102,7 @@ impl Laws {
             let version = *of_document.entry(text("document_id", row)).or_insert(next);
             if version == next {
                 let title = text("law", row);
-                let key = law_name::key(&title);
-                self.by_name.entry(key).or_default().push(version);
-                if let Some(short) = law_name::key_without_issuer(&title) {
-                    let law = self.by_short_name.entry(short).or_insert(Some(key));
-                    *law = law.filter(|other| *other == key);
-                }
+                self.by_name.entry(self.names.add(&title)).or_default().push(version);
                 let [from, to, repealed] = ["in_force_from", "in_force_to", "repealed"].map(|name| day(name, row));
                 self.versions.push(Version { title, from, to, repealed, articles: Vec::new() });
             }
@@ -117,22 +114,9 @@ impl Laws {
         }
     }
 
-    /// Number of laws.
-    pub fn len(&self) -> usize {
-        self.by_name.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
-    }
-
     /// Every version of the law of that name, full or short.
     pub fn versions(&self, name: &str) -> Option<Vec<&Version>> {
-        let key = law_name::key(name);
-        let by_short = |key: u64| self.by_short_name.get(&key).copied().flatten();
-        let short = || by_short(key).or_else(|| law_name::key_without_issuer(name).and_then(by_short));
-        let found = self.by_name.get(&key).or_else(|| self.by_name.get(&short()?))?;
+        let found = self.by_name.get(&self.names.find(Name::of(name))?)?;
         Some(found.iter().map(|at| &self.versions[*at]).collect())
     }
 

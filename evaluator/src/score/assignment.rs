@@ -65,6 +65,7 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::most;
+    use crate::score::random;
 
     /// Every way, one after the other.
     fn by_trying(gains: &[Vec<f64>], used: &mut Vec<usize>) -> f64 {
@@ -82,13 +83,7 @@ mod tests {
 
     #[test]
     fn no_other_way_gains_more() {
-        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-        let mut next = |below: u64| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            (seed >> 8) % below
-        };
+        let mut next = random();
         for _ in 0..400 {
             let (rows, columns) = (next(5) + 1, next(6));
             let gains: Vec<Vec<f64>> =

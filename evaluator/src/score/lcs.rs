@@ -34,6 +34,7 @@ pub(crate) fn length<T: Hash + Eq>(a: &[T], b: &[T]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::length;
+    use crate::score::random;
 
     /// The table that everybody knows.
     fn by_table(a: &[u64], b: &[u64]) -> usize {
@@ -48,13 +49,7 @@ mod tests {
 
     #[test]
     fn equals_the_table_at_every_length_around_a_words_border() {
-        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-        let mut next = |below: u64| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            (seed >> 8) % below
-        };
+        let mut next = random();
         for round in 0..600 {
             let sizes = [0, 1, 5, 63, 64, 65, 127, 128, 129, 200];
             let symbols = [1, 2, 4, 30][round % 4];

@@ -112,6 +112,18 @@ fn judged(rule: Rule, prediction: &str, reference: &str, mode: Mode) -> Verdict 
     judge(rule, &answer, mode).unwrap().unwrap()
 }
 
+/// Random numbers below a bound, the same in every run (xorshift).
+#[cfg(test)]
+fn random() -> impl FnMut(u64) -> u64 {
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    move |below| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed >> 8) % below
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

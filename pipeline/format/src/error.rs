@@ -2,6 +2,16 @@
 
 use std::path::PathBuf;
 
+/// Print an error and its causes, as every program of the workspace ends.
+pub fn print_chain(error: &dyn std::error::Error) {
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprintln!("  because: {error}");
+        cause = error.source();
+    }
+}
+
 /// An error of the contract; every variant says where.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

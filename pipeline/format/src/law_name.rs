@@ -1,5 +1,6 @@
 //! Defines when two names are one law: 《中华人民共和国刑法》, 刑法, 《刑法（2017年修正）》; and the short names in use.
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Names as courts write them without brackets, or in short, with the title each stands for.
@@ -129,6 +130,50 @@ pub fn key(name: &str) -> u64 {
     let name = without_version(name).replace("中华人民共和国", "");
     let bare: String = name.chars().filter(|c| c.is_alphanumeric() && *c != '的').collect();
     xxh3_64(bare.as_bytes())
+}
+
+/// The keys of a law's name as a text gives it: whole, and from 关于 on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    /// Of the whole name.
+    pub key: u64,
+    /// Without its issuer, where it begins with one.
+    pub short: Option<u64>,
+}
+
+impl Name {
+    /// The keys of `name`.
+    pub fn of(name: &str) -> Self {
+        Self { key: key(name), short: key_without_issuer(name) }
+    }
+}
+
+/// Which laws there are, found by full and by short names.
+#[derive(Debug, Default)]
+pub struct Names {
+    whole: FxHashSet<u64>,
+    /// The one law whose name without its issuer has that key; `None` where there are several.
+    short: FxHashMap<u64, Option<u64>>,
+}
+
+impl Names {
+    /// Add a law by its title; gives its key.
+    pub fn add(&mut self, title: &str) -> u64 {
+        let Name { key, short } = Name::of(title);
+        self.whole.insert(key);
+        if let Some(short) = short {
+            let law = self.short.entry(short).or_insert(Some(key));
+            *law = law.filter(|other| *other == key);
+        }
+        key
+    }
+
+    /// The key of the law with that name, or of the one law that has it without its issuer.
+    pub fn find(&self, name: Name) -> Option<u64> {
+        let by_short = |key: u64| self.short.get(&key).copied().flatten();
+        let whole = Some(name.key).filter(|key| self.whole.contains(key));
+        whole.or_else(|| by_short(name.key)).or_else(|| by_short(name.short?))
+    }
 }
 
 /// The key of a name without its issuer, where it begins with one: 最高人民法院关于适用… is also cited as 关于适用….

@@ -106,6 +106,24 @@ named! {
     }
 }
 
+impl InstructionKind {
+    /// The kinds of records that are derived from a kind of document.
+    pub const fn derived_from(kind: Kind) -> &'static [Self] {
+        match kind {
+            Kind::Statute => &[Self::ArticleLookup, Self::ArticleRecitation, Self::StatuteQuestion],
+            Kind::Judgment => &[
+                Self::ChargePrediction,
+                Self::ArticlePrediction,
+                Self::TermPrediction,
+                Self::DisputeFocus,
+                Self::JudgmentDrafting,
+                Self::JudgmentSummary,
+            ],
+            Kind::Instruction | Kind::Benchmark => &[],
+        }
+    }
+}
+
 named! {
     /// Which side of the corpus a document is on.
     Split {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use corpus_format::legal::Split;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::{config::read_valid, error::Result};
 
 /// Everything that generated records depend on. Paths are relative to the working directory.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -172,11 +172,7 @@ impl GenerateConfig {
     /// # Errors
     /// An unreadable file, TOML that is not a configuration (with its line), or an impossible value.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs_err::read_to_string(path)?;
-        let config: Self = toml::from_str(&text)
-            .map_err(|source| Error::BadConfig { path: path.to_owned(), source: Box::new(source) })?;
-        config.validate().map_err(|what| Error::Invalid { path: path.to_owned(), what })?;
-        Ok(config)
+        read_valid(path, Self::validate)
     }
 
     fn validate(&self) -> std::result::Result<(), String> {

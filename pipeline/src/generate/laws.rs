@@ -7,7 +7,7 @@ use arrow::{
 use corpus_format::{
     Corpus, Position, Selection, Table,
     citation::{self, Citation},
-    law_name,
+    law_name::{self, Name, Names},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -49,9 +49,9 @@ struct Place {
 pub struct Laws {
     versions: Vec<Version>,
     by_id: FxHashMap<String, u32>,
-    /// The files of the newest version of each law, by the key of its name; and of its name without the issuer.
+    names: Names,
+    /// The files of the newest version of each law, by the key of its name.
     newest: FxHashMap<u64, Vec<u32>>,
-    short: FxHashMap<u64, Option<u64>>,
     /// Paragraphs of each article: version, base, inserted or 0.
     paragraphs: FxHashMap<(u32, u16, u16), u16>,
     places: Vec<Place>,
@@ -77,7 +77,7 @@ impl Laws {
             "split",
         ];
         for batch in corpus.read(Table::Articles, &selection(&columns), 4096, Position::default())? {
-            laws.add(&batch?.1, config).ok_or_else(|| Error::Defect("articles lack a column".into()))?;
+            laws.add(&batch?.1, config).ok_or_else(|| Error::lacking(Table::Articles))?;
         }
         laws.find_newest();
         Ok(laws)
@@ -98,7 +98,7 @@ impl Laws {
             if version == next {
                 self.versions.push(Version {
                     title: laws.value(row).to_owned(),
-                    key: law_name::key(laws.value(row)),
+                    key: self.names.add(laws.value(row)),
                     date: dates.is_valid(row).then(|| dates.value(row)),
                     is_repealed: ends.is_valid(row),
                     is_in_split: splits.value(row) == config.split.as_str(),
@@ -123,10 +123,6 @@ impl Laws {
         for (at, version) in (0..).zip(&self.versions) {
             if dates[&version.key] == version.date {
                 self.newest.entry(version.key).or_default().push(at);
-            }
-            if let Some(short) = law_name::key_without_issuer(&version.title) {
-                let law = self.short.entry(short).or_insert(Some(version.key));
-                *law = law.filter(|other| *other == version.key);
             }
         }
     }
@@ -220,10 +216,7 @@ impl Laws {
     }
 
     fn files(&self, title: &str) -> Option<&[u32]> {
-        let key = law_name::key(title);
-        let by_short = |key: u64| self.short.get(&key).copied().flatten();
-        let short = || by_short(key).or_else(|| law_name::key_without_issuer(title).and_then(by_short));
-        self.newest.get(&key).or_else(|| self.newest.get(&short()?)).map(Vec::as_slice)
+        self.newest.get(&self.names.find(Name::of(title))?).map(Vec::as_slice)
     }
 }
 

@@ -9,7 +9,7 @@ use corpus_format::{
 use super::{
     Draw, Record, Records, bare,
     case::{Bases, Case, Cases},
-    conclusion, derived_from, focus,
+    conclusion, focus,
 };
 use crate::{
     config::InstructConfig,
@@ -67,9 +67,9 @@ pub fn derive(
     split_of: impl Fn(usize) -> Option<Split>,
     config: &InstructConfig,
 ) -> Result<Vec<(RecordBatch, Vec<usize>)>> {
-    let lacking = || Error::Defect(format!("{} lack a column", Table::Documents));
+    let lacking = || Error::lacking(Table::Documents);
     let cases = Cases::of(documents, first_row, bases).ok_or_else(lacking)?;
-    let kinds = derived_from(Kind::Judgment);
+    let kinds = InstructionKind::derived_from(Kind::Judgment);
     let mut records: Vec<Records> = kinds.iter().map(|_| Records::default()).collect();
     for row in 0..documents.num_rows() {
         let Some(split) = split_of(row) else { continue };

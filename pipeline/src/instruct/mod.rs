@@ -14,10 +14,13 @@ pub mod judgment;
 /// Records from articles.
 pub mod statute;
 
-use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt32Builder};
+use arrow::{
+    array::{ArrayRef, RecordBatch, StringBuilder, UInt32Builder},
+    datatypes::SchemaRef,
+};
 use corpus_format::{
     Table,
-    legal::{InstructionKind, Kind, Split},
+    legal::{InstructionKind, Split},
 };
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -26,25 +29,8 @@ use crate::{
     config::InstructConfig,
     error::{Result, arrow as arrow_error},
     signals,
-    work::rows::{HistoryBuilder, small},
+    work::rows::{HistoryBuilder, columns, small},
 };
-
-/// The kinds of records that are derived from a kind of document.
-pub const fn derived_from(kind: Kind) -> &'static [InstructionKind] {
-    use InstructionKind as K;
-    match kind {
-        Kind::Statute => &[K::ArticleLookup, K::ArticleRecitation, K::StatuteQuestion],
-        Kind::Judgment => &[
-            K::ChargePrediction,
-            K::ArticlePrediction,
-            K::TermPrediction,
-            K::DisputeFocus,
-            K::JudgmentDrafting,
-            K::JudgmentSummary,
-        ],
-        Kind::Instruction | Kind::Benchmark => &[],
-    }
-}
 
 /// The name of a law in brackets; a name within it stands in simple ones: 《关于适用〈刑法〉的解释》.
 pub fn titled(law: &str) -> String {
@@ -90,38 +76,52 @@ pub struct Record<'a> {
     pub split: Split,
 }
 
+columns! {
+    /// Rows of `instructions` that are derived.
+    Rows {
+        id: StringBuilder,
+        kind: StringBuilder,
+        source: StringBuilder,
+        instruction: StringBuilder,
+        input: StringBuilder,
+        output: StringBuilder,
+        history: HistoryBuilder,
+        document_id: StringBuilder,
+        article: StringBuilder,
+        num_chars: UInt32Builder,
+        split: StringBuilder,
+    }
+}
+
+impl Rows {
+    fn schema() -> SchemaRef {
+        Table::Instructions.schema()
+    }
+}
+
 /// Records as rows, each with the row of what it is derived from.
 #[derive(Default)]
 pub struct Records {
-    id: StringBuilder,
-    kind: StringBuilder,
-    source: StringBuilder,
-    instruction: StringBuilder,
-    input: StringBuilder,
-    output: StringBuilder,
-    history: HistoryBuilder,
-    document_id: StringBuilder,
-    article: StringBuilder,
-    num_chars: UInt32Builder,
-    split: StringBuilder,
+    rows: Rows,
     taken: Vec<usize>,
 }
 
 impl Records {
     /// Add a record that is derived from the article or document in `row`.
     pub fn push(&mut self, row: usize, record: &Record<'_>) {
+        let rows = &mut self.rows;
         let chars = [record.instruction, record.input, record.output].map(|text| text.chars().count());
-        self.id.append_value(format!("{}?{}", record.from, record.kind));
-        self.kind.append_value(record.kind.as_str());
-        self.source.append_value(record.source);
-        self.instruction.append_value(record.instruction);
-        self.input.append_value(record.input);
-        self.output.append_value(record.output);
-        self.history.push(&[]);
-        self.document_id.append_value(record.document_id);
-        self.article.append_option(record.article);
-        self.num_chars.append_value(small(chars.iter().sum()));
-        self.split.append_value(record.split.as_str());
+        rows.id.append_value(format!("{}?{}", record.from, record.kind));
+        rows.kind.append_value(record.kind.as_str());
+        rows.source.append_value(record.source);
+        rows.instruction.append_value(record.instruction);
+        rows.input.append_value(record.input);
+        rows.output.append_value(record.output);
+        rows.history.push(&[]);
+        rows.document_id.append_value(record.document_id);
+        rows.article.append_option(record.article);
+        rows.num_chars.append_value(small(chars.iter().sum()));
+        rows.split.append_value(record.split.as_str());
         self.taken.push(row);
     }
 
@@ -130,20 +130,6 @@ impl Records {
     /// # Errors
     /// A column of another type than the schema says: a defect.
     pub fn finish(mut self) -> Result<(RecordBatch, Vec<usize>)> {
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(self.id.finish()),
-            Arc::new(self.kind.finish()),
-            Arc::new(self.source.finish()),
-            Arc::new(self.instruction.finish()),
-            Arc::new(self.input.finish()),
-            Arc::new(self.output.finish()),
-            Arc::new(self.history.finish()),
-            Arc::new(self.document_id.finish()),
-            Arc::new(self.article.finish()),
-            Arc::new(self.num_chars.finish()),
-            Arc::new(self.split.finish()),
-        ];
-        let rows = RecordBatch::try_new(Table::Instructions.schema(), columns);
-        Ok((rows.map_err(arrow_error("deriving instructions"))?, self.taken))
+        Ok((self.rows.finish()?, self.taken))
     }
 }

@@ -4,7 +4,10 @@ use arrow::{
     array::{Array, AsArray, Date32Array, RecordBatch, StringArray},
     datatypes::{Date32Type, UInt32Type},
 };
-use corpus_format::legal::{InstructionKind, Split};
+use corpus_format::{
+    Table,
+    legal::{InstructionKind, Split},
+};
 
 use super::{Draw, Record, Records, titled};
 use crate::{
@@ -81,8 +84,7 @@ pub fn derive(
     split_of: impl Fn(usize) -> Option<Split>,
     config: &InstructConfig,
 ) -> Result<(RecordBatch, Vec<usize>)> {
-    let lacking = || Error::Defect("articles lack a column".into());
-    let columns = Articles::of(articles).ok_or_else(lacking)?;
+    let columns = Articles::of(articles).ok_or_else(|| Error::lacking(Table::Articles))?;
     // The place of a short text is anybody's guess: this law shall come into force on …
     let is_lookup = kind == InstructionKind::ArticleLookup;
     let min_chars = if is_lookup { config.min_chars.max(config.lookup_min_chars) } else { config.min_chars };

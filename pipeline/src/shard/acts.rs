@@ -1,7 +1,7 @@
 //! Defines what the statutes of the corpus do to others: repeal them, or amend them.
 
 use arrow::array::{Array, AsArray, ListArray, RecordBatch};
-use corpus_format::law_name;
+use corpus_format::law_name::Name;
 use rustc_hash::FxHashMap;
 
 /// A statute that takes effect on another.
@@ -13,22 +13,6 @@ pub struct Act {
     pub date: i32,
     /// The day from which it takes effect.
     pub day: i32,
-}
-
-/// The keys of a law's name as a text gives it: whole, and from 关于 on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Name {
-    /// Of the whole name.
-    pub key: u64,
-    /// Without its issuer, where it begins with one.
-    pub short: Option<u64>,
-}
-
-impl Name {
-    /// The keys of `name`.
-    pub fn of(name: &str) -> Self {
-        Self { key: law_name::key(name), short: law_name::key_without_issuer(name) }
-    }
 }
 
 /// The acts of all statutes: some forty bytes each.

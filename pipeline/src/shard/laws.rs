@@ -10,17 +10,22 @@ use arrow::{
     datatypes::{Date32Type, UInt16Type, UInt32Type},
 };
 use corpus_format::{
-    Table, law_name,
+    Table,
+    law_name::{Name, Names},
     legal::{CitationVerdict, Kind},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    acts::{Act, Acts, Name, Named, Unseen},
-    tables::{Plan, batches, lacking},
+    acts::{Act, Acts, Named, Unseen},
+    tables::{Plan, batches},
     validity::{self, Version},
 };
-use crate::{decide::Verdict, error::Result, work::store::WorkTable};
+use crate::{
+    decide::Verdict,
+    error::{Error, Result},
+    work::store::WorkTable,
+};
 
 /// A statute's names.
 struct Statute {
@@ -34,8 +39,7 @@ struct Statute {
 pub struct Laws {
     /// The versions of each law by the key of its name.
     by_name: FxHashMap<u64, Vec<Version>>,
-    /// The one law whose name without its issuer has that key; `None` where there are several.
-    by_short_name: FxHashMap<u64, Option<u64>>,
+    names: Names,
     /// The statutes by the row of their document.
     statutes: FxHashMap<u32, Statute>,
     /// Number of paragraphs of each article: document, base, inserted or 0.
@@ -58,11 +62,11 @@ impl Laws {
             let mut row = rows.start;
             for batch in batches(&path, Some(&["id", "kind", "date", "metadata", "repeals", "amends"]))? {
                 laws.add_documents(&batch, &mut row, &plan.decisions.verdicts, &mut acts)
-                    .ok_or_else(|| lacking(Table::Documents))?;
+                    .ok_or_else(|| Error::lacking(Table::Documents))?;
             }
             let path = plan.store.path(key, WorkTable::Articles);
             for batch in batches(&path, Some(&["document_row", "base", "inserted", "num_paragraphs"]))? {
-                laws.add_articles(&batch, rows.start).ok_or_else(|| lacking(Table::Articles))?;
+                laws.add_articles(&batch, rows.start).ok_or_else(|| Error::lacking(Table::Articles))?;
             }
         }
         laws.settle(acts);
@@ -105,14 +109,10 @@ impl Laws {
     }
 
     fn add_law(&mut self, name: &str, id: &str, version: Version) {
-        let key = law_name::key(name);
+        let key = self.names.add(name);
         let statute = Statute { id: id.to_owned(), title: name.to_owned(), key };
         self.statutes.insert(version.document, statute);
         self.by_name.entry(key).or_default().push(version);
-        if let Some(short) = law_name::key_without_issuer(name) {
-            let law = self.by_short_name.entry(short).or_insert(Some(key));
-            *law = law.filter(|other| *other == key);
-        }
     }
 
     /// Bring the versions of each law in order, and let the statutes take effect on one another.
@@ -120,24 +120,17 @@ impl Laws {
         // The first that did it is the one that is named.
         acts.repeals.sort_by_key(|(_, act)| (act.day, act.date, act.document));
         for (name, act) in acts.amends {
-            if let Some(versions) = self.law_of(name).and_then(|key| self.by_name.get_mut(&key)) {
+            if let Some(versions) = self.names.find(name).and_then(|key| self.by_name.get_mut(&key)) {
                 validity::amend(versions, &act);
             }
         }
         self.by_name.values_mut().for_each(|versions| validity::link(versions));
         for (name, act) in acts.repeals {
-            match self.law_of(name).and_then(|key| self.by_name.get_mut(&key)) {
+            match self.names.find(name).and_then(|key| self.by_name.get_mut(&key)) {
                 Some(versions) => validity::repeal(versions, &act),
                 None => self.unseen.repeal(name, &act),
             }
         }
-    }
-
-    /// The key of the law with that name, or of the one law that has it without its issuer.
-    fn law_of(&self, name: Name) -> Option<u64> {
-        let by_short = |key: u64| self.by_short_name.get(&key).copied().flatten();
-        let whole = Some(name.key).filter(|key| self.by_name.contains_key(key));
-        whole.or_else(|| by_short(name.key)).or_else(|| by_short(name.short?))
     }
 
     /// The version that a document is.
@@ -190,7 +183,7 @@ impl Laws {
         batch: &RecordBatch,
         document_of: impl Fn(usize) -> u32,
     ) -> Result<Vec<(&'static str, ArrayRef)>> {
-        self.columns(batch, document_of).ok_or_else(|| lacking(Table::Citations))
+        self.columns(batch, document_of).ok_or_else(|| Error::lacking(Table::Citations))
     }
 
     fn columns(
@@ -246,7 +239,7 @@ impl Laws {
             let documents = std::iter::once(citing).chain(others.map(|version| version.document)).collect();
             return (&own.title, documents, CitationVerdict::Ok);
         }
-        let law = self.law_of(names).and_then(|key| self.by_name.get(&key));
+        let law = self.names.find(names).and_then(|key| self.by_name.get(&key));
         let Some(versions) = law.filter(|versions| !versions.is_empty()) else {
             let is_repealed = date.is_some_and(|date| self.unseen.is_repealed(names, date));
             let verdict = if is_repealed { CitationVerdict::Repealed } else { CitationVerdict::UnresolvedLaw };

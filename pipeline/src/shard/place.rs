@@ -8,7 +8,6 @@ use corpus_format::{
 use crate::{
     catalog::Catalog,
     decide::{Decisions, RecordDecisions, Verdict},
-    instruct,
     outcome::Reason,
     work::rows::small,
 };
@@ -82,7 +81,7 @@ impl Places {
         for documents in of_documents {
             self.derived.push(small(self.shards.len()));
             let kind = documents.kind.and_then(Kind::from_name);
-            let kinds = kind.map_or(&[][..], instruct::derived_from);
+            let kinds = kind.map_or(&[][..], InstructionKind::derived_from);
             let shard = |kind: &InstructionKind| Shard {
                 table: Table::Instructions,
                 kind: Some(kind.as_str()),

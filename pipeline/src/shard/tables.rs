@@ -246,7 +246,7 @@ impl Router<'_> {
         let splits = StringArray::from_iter_values(rows.clone().map(|row| place::split_of(decisions, row).as_str()));
         let cluster = |row: u32| self.ids.documents.get(&decisions.cluster[row as usize]?).map(String::as_str);
         let clusters: StringArray = rows.clone().map(cluster).collect();
-        let metadata = batch.column_by_name("metadata").ok_or_else(|| lacking(Table::Documents))?.as_struct();
+        let metadata = batch.column_by_name("metadata").ok_or_else(|| Error::lacking(Table::Documents))?.as_struct();
         let metadata = metadata::replaced(metadata, &self.laws.validity(rows));
         let added: [(&str, ArrayRef); 3] =
             [("split", Arc::new(splits)), ("duplicate_cluster", Arc::new(clusters)), ("metadata", Arc::new(metadata))];
@@ -265,7 +265,7 @@ impl Router<'_> {
         let mut added = self.laws.validity((0..batch.num_rows()).map(document_of));
         added.push(("split", Arc::new(splits)));
         let rows = conform(batch, Table::Articles, &added)?;
-        for (at, kind) in instruct::derived_from(Kind::Statute).iter().enumerate() {
+        for (at, kind) in InstructionKind::derived_from(Kind::Statute).iter().enumerate() {
             // What an older version said is asked with its date only.
             let any_version = *kind == InstructionKind::StatuteQuestion;
             let wanted = |i: usize| {
@@ -320,7 +320,7 @@ impl Router<'_> {
         let places = &self.places.citations;
         let targets = (0..batch.num_rows()).map(|i| target(places[document_of(i) as usize], ordinal.value(i)));
         let rows = conform(batch, Table::Citations, &added)?;
-        bases.add(&rows, batch).ok_or_else(|| lacking(Table::Citations))?;
+        bases.add(&rows, batch).ok_or_else(|| Error::lacking(Table::Citations))?;
         output.routed.push(Routed { targets: targets.collect(), rows });
         Ok(())
     }
@@ -408,12 +408,7 @@ fn target(place: place::Place, ordinal: u32) -> Option<(u32, u64)> {
 /// Of rows that belong to documents: the row of each one's document in its unit, and its place in the document.
 fn within_documents(batch: &RecordBatch, table: Table) -> Result<(UInt32Array, UInt32Array)> {
     let column = |name| batch.column_by_name(name).map(|c| c.as_primitive::<UInt32Type>().clone());
-    column("document_row").zip(column("ordinal")).ok_or_else(|| lacking(table))
-}
-
-/// The defect of rows that lack a column.
-pub(super) fn lacking(table: Table) -> Error {
-    Error::Defect(format!("{table} lack a column"))
+    column("document_row").zip(column("ordinal")).ok_or_else(|| Error::lacking(table))
 }
 
 /// The columns of `table` out of a batch between the stages and what the stages decided.
@@ -427,7 +422,7 @@ fn conform(batch: &RecordBatch, table: Table, added: &[(&str, ArrayRef)]) -> Res
             new.or_else(|| batch.column_by_name(field.name())).cloned()
         })
         .collect();
-    let columns = columns.ok_or_else(|| lacking(table))?;
+    let columns = columns.ok_or_else(|| Error::lacking(table))?;
     RecordBatch::try_new(schema, columns).map_err(arrow_error("assembling a shard's rows"))
 }
 

@@ -387,18 +387,23 @@ fn mask_names(row: &mut DocumentRow, privacy: Privacy, rules: &mut RuleCounts) {
         signers: row.case.judges.iter().map(|judge| judge.name.as_str()).collect(),
         keeps_lawyers: !privacy.lawyers,
     };
-    let masks = names::Masks::new(&names::people(&row.text, &known), &row.text);
+    let people = names::people(&row.text, &known);
+    if people.is_empty() {
+        return;
+    }
+    let masks = names::Masks::new(&people, &row.text);
     let masked = |text: &mut String, rules: &mut RuleCounts| {
         if let Cow::Owned(masked) = masks.apply(text, rules) {
             *text = masked;
         }
     };
     masked(&mut row.text, rules);
+    // Masks are shorter or longer than names.
+    row.sections = judgment::sections(&row.text);
     let mut repeats = RuleCounts::default();
     masked(&mut row.title, &mut repeats);
     let causes = row.case.cause.iter_mut();
     row.case.parties.iter_mut().map(|party| &mut party.name).chain(causes).for_each(|t| masked(t, &mut repeats));
-    row.sections = judgment::sections(&row.text);
 }
 
 /// The case number in a document's title, or on a line of its own near it; further on it is that of another case.

@@ -98,6 +98,7 @@ macro_rules! columns {
         }
     };
 }
+pub(crate) use columns;
 
 columns! {
     /// Rows of `documents`, without split and cluster, and with keys.

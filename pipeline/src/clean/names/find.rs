@@ -46,6 +46,8 @@ pattern!(
 // A whole statement that is a name, of whatever surname.
 pattern!(ALONE, r"^(?P<name>\p{Han}{2,6})(?:[，。,；\n]|[（(][A-Za-z])");
 
+/// Bytes of the longest introduction.
+const MAX_ROLE_BYTES: usize = 60;
 /// Rounds in which names beside names are looked for; each reads the text once.
 const MAX_ROUNDS: usize = 16;
 /// Bytes before and after a name in which it must come again.
@@ -56,8 +58,7 @@ static WORDS: LazyLock<Jieba> = LazyLock::new(Jieba::new);
 /// The names of people in `text` that are to be masked, in the order in which they were found.
 pub fn people(text: &str, known: &Known<'_>) -> Vec<String> {
     let officials = officials(text, known);
-    let bodies = known.bodies.clone();
-    let mut search = Search { text, officials, bodies, names: Vec::new() };
+    let mut search = Search { text, officials, bodies: &known.bodies, names: Vec::new() };
     for party in &known.parties {
         search.add(party);
     }
@@ -91,22 +92,18 @@ fn officials(text: &str, known: &Known<'_>) -> Vec<String> {
 struct Search<'a> {
     text: &'a str,
     officials: Vec<String>,
-    bodies: Vec<&'a str>,
+    bodies: &'a [&'a str],
     names: Vec<String>,
 }
 
 impl<'a> Search<'a> {
-    fn add(&mut self, name: &str) -> bool {
+    fn add(&mut self, name: &str) {
         // A name with dots is known in full where marks end it: 买买提·艾力供述 is it again.
-        let is_known = |known: &String| known.contains(['·', '•']) && name.starts_with(known.as_str());
-        let is_new = !self.names.iter().any(is_known)
-            && !self.names.iter().any(|known| known == name)
-            && !self.officials.iter().any(|official| official == name)
-            && is_name(name);
-        if is_new {
+        let is_it = |known: &String| known == name || known.contains(['·', '•']) && name.starts_with(known.as_str());
+        let is_official = self.officials.iter().any(|official| official == name);
+        if is_name(name) && !is_official && !self.names.iter().any(is_it) {
             self.names.push(name.to_owned());
         }
-        is_new
     }
 
     /// Names after the words that introduce them, and the others of their lists.
@@ -198,15 +195,13 @@ impl<'a> Search<'a> {
     /// Names that nothing introduces: what a segmenter takes for an unknown word, between what may stand beside a name.
     fn in_sentences(&mut self) {
         let words: Vec<&str> = WORDS.cut(self.text, true).into_iter().map(|token| token.word).collect();
-        let mut ends = Vec::with_capacity(words.len());
-        words.iter().fold(0, |at, word| {
-            ends.push(at + word.len());
-            at + word.len()
+        let ends = words.iter().scan(0, |end, word| {
+            *end += word.len();
+            Some(*end)
         });
-        let mut at = 0;
-        for word in &words {
-            let start = at;
-            at += word.len();
+        let ends: Vec<usize> = ends.collect();
+        for (word, end) in words.iter().zip(&ends) {
+            let start = end - word.len();
             let before = &self.text[..start];
             let is_left = before
                 .ends_with(|c: char| !is_han(c) && !c.is_ascii_alphanumeric() && c != '》' || LEFT.contains(c))
@@ -217,11 +212,11 @@ impl<'a> Search<'a> {
             let Some(name) = name_at(&self.text[start..], true) else { continue };
             let after = &self.text[start + name.len()..];
             let is_right = after.starts_with(|c: char| !is_han(c) && !c.is_ascii_digit() || RIGHT.contains(c));
-            let is_word = word.chars().count() > 1 && WORDS.has_word(word) || WORDS.has_word(name);
-            let is_known_word = is_word && !is_person(name);
+            // What `name_at` gives is no word of the language, but it may begin with one.
+            let begins_with_word = word.chars().count() > 1 && WORDS.has_word(word) && !is_person(name);
             let is_whole = ends.binary_search(&(start + name.len())).is_ok();
             if is_right
-                && !is_known_word
+                && !begins_with_word
                 && is_whole
                 && !BODY.is_match(&self.text[start..])
                 && self.comes_again(name, start)
@@ -254,6 +249,11 @@ impl<'a> Search<'a> {
 /// Bytes of what separates the names of a list.
 fn separator(after: &str) -> Option<usize> {
     ["、", "以及", "与", "和", "及"].iter().find(|word| after.starts_with(**word)).map(|word| word.len())
+}
+
+/// Whether a string is a word of the language, or has a part that no name has.
+fn is_other(name: &str) -> bool {
+    WORDS.has_word(name) && !is_person(name) || NOT_NAMES.iter().any(|word| name.contains(word))
 }
 
 /// Whether the dictionary has a word as somebody's name.
@@ -294,8 +294,7 @@ fn name_at(rest: &str, sure: bool) -> Option<&str> {
             && rest[run_end..].starts_with(|c: char| "，。、；：,;:（(\n”\" 》".contains(c))
     };
     if is_bounded(least) || is_bounded(least + 1) {
-        let name = run;
-        return accept(name, sure);
+        return accept(run, sure);
     }
     let Some((_, third)) = chars.get(least) else { return accept(short, sure) };
     let long = &run[..end_of(least + 1)];
@@ -311,9 +310,7 @@ fn name_at(rest: &str, sure: bool) -> Option<&str> {
 /// A name, unless it is a word of the language.
 fn accept(name: &str, sure: bool) -> Option<&str> {
     let is_common = name.chars().next().is_some_and(lexicon::is_word);
-    let is_word = WORDS.has_word(name) && !is_person(name);
-    let is_other = is_word || sure && is_common || NOT_NAMES.iter().any(|word| name.contains(word));
-    (!is_other).then_some(name)
+    (!(sure && is_common || is_other(name))).then_some(name)
 }
 
 /// What follows the name of a place.
@@ -328,12 +325,8 @@ const NOT_NAMES: [&str; 24] = [
 fn alone(rest: &str) -> Option<&str> {
     let name = ALONE.captures(rest)?.name("name")?.as_str();
     let is_long = name.chars().count() > 4;
-    let is_word = WORDS.has_word(name) && !is_person(name);
-    (!is_word
-        && (!is_long || rest[name.len()..].starts_with(['（', '(']))
-        && !BODY.is_match(name)
-        && !NOT_NAMES.iter().any(|word| name.contains(word)))
-    .then_some(name)
+    let is_whole = !is_long || rest[name.len()..].starts_with(['（', '(']);
+    (is_whole && !BODY.is_match(name) && !is_other(name)).then_some(name)
 }
 
 /// The name that ends where `before` does, after what may stand before a name.
@@ -343,9 +336,7 @@ fn name_before(before: &str) -> Option<&str> {
         let Some(start) = starts.get(n - 1).copied() else { continue };
         let name = &before[start..];
         let left = &before[..start];
-        let near = &left[floor(left, 60)..];
-        let is_introduced = || INTRODUCED.find_iter(near).last().is_some_and(|m| m.end() == near.len());
-        let is_left = left.is_empty() || left.ends_with(|c: char| !is_han(c) || LEFT.contains(c)) || is_introduced();
+        let is_left = left.is_empty() || left.ends_with(|c: char| !is_han(c) || LEFT.contains(c)) || ends_in_role(left);
         if is_left && name.chars().all(is_han) && name_at(name, true) == Some(name) {
             return Some(name);
         }
@@ -357,10 +348,15 @@ fn name_before(before: &str) -> Option<&str> {
 pub fn is_introduced(before: &str) -> bool {
     let surname = before.char_indices().next_back().map_or(0, |(at, _)| at);
     let left = &before[..surname];
-    let near = &left[floor(left, 60)..];
     left.ends_with(['、', '，', '。', '：', ':', '\n', '“'])
         || left.ends_with(|c: char| LEFT.contains(c))
-        || INTRODUCED.find_iter(near).last().is_some_and(|m| m.end() == near.len())
+        || ends_in_role(left)
+}
+
+/// Whether a text ends with words that introduce a name.
+fn ends_in_role(text: &str) -> bool {
+    let near = &text[floor(text, MAX_ROLE_BYTES)..];
+    INTRODUCED.find_iter(near).last().is_some_and(|m| m.end() == near.len())
 }
 
 /// The start of the last `bytes` bytes of `text`, at a character.
