@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray, RecordBatch};
 use corpus_format::{
     Corpus, Position, Selection, Table,
-    legal::{Kind, Split},
+    legal::{InstructionKind, Kind, Split},
 };
 use rayon::prelude::*;
 
@@ -18,7 +18,8 @@ const BATCH_ROWS: usize = 512;
 pub(super) enum Texts {
     /// Statutes of either split, and records that were derived from them: what is law is no benchmark's own.
     Statutes,
-    /// Court documents and given instruction records of the training split.
+    /// Court documents and given instruction records of the training split; records that were derived from court
+    /// documents say nothing that these do not.
     Training,
 }
 
@@ -37,13 +38,13 @@ pub(super) fn stream<T: Send>(
     let mut num_texts = 0;
     for (table, kind) in selections(texts) {
         let selection = Selection {
-            kind: kind.map(|kind| kind.as_str().to_owned()),
+            kind: Some(kind.to_owned()),
             split: (texts == Texts::Training).then_some(Split::Train),
             columns: columns(table).iter().map(|name| (*name).to_owned()).collect(),
         };
         for batch in corpus.read(table, &selection, BATCH_ROWS, Position::default())? {
             let (_, batch) = batch?;
-            let rows = rows(table, &batch, texts);
+            let rows = rows(table, &batch);
             num_texts += rows.len() as u64;
             let found: Vec<T> = rows.par_iter().map(|(id, text)| look(id, &normalized(text))).collect();
             found.into_iter().for_each(&mut take);
@@ -52,29 +53,28 @@ pub(super) fn stream<T: Send>(
     Ok(num_texts)
 }
 
-fn selections(texts: Texts) -> Vec<(Table, Option<Kind>)> {
-    match texts {
-        Texts::Statutes => vec![(Table::Documents, Some(Kind::Statute)), (Table::Instructions, None)],
-        Texts::Training => vec![(Table::Documents, Some(Kind::Judgment)), (Table::Instructions, None)],
-    }
+/// Tables and the kinds of their rows that are meant.
+fn selections(texts: Texts) -> Vec<(Table, &'static str)> {
+    let (documents, records) = match texts {
+        Texts::Statutes => (Kind::Statute, InstructionKind::derived_from(Kind::Statute)),
+        Texts::Training => (Kind::Judgment, &[InstructionKind::Consultation][..]),
+    };
+    let records = records.iter().map(|kind| (Table::Instructions, kind.as_str()));
+    std::iter::once((Table::Documents, documents.as_str())).chain(records).collect()
 }
 
 fn columns(table: Table) -> &'static [&'static str] {
     match table {
         Table::Documents => &["id", "text"],
-        _ => &["id", "instruction", "input", "output", "history", "document_id"],
+        _ => &["id", "instruction", "input", "output", "history"],
     }
 }
 
-/// Id and text of each row that is meant; of a record all that is said in it, one after the other.
-fn rows(table: Table, batch: &RecordBatch, texts: Texts) -> Vec<(String, String)> {
+/// Id and text of each row; of a record all that is said in it, one after the other.
+fn rows(table: Table, batch: &RecordBatch) -> Vec<(String, String)> {
     let cell = |name: &str, row: usize| {
         let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
         column.filter(|column| column.is_valid(row)).map_or("", |column| column.value(row))
-    };
-    let is_meant = |row: &usize| {
-        let is_derived = !cell("document_id", *row).is_empty();
-        table == Table::Documents || is_derived == (texts == Texts::Statutes)
     };
     let text = |row: usize| match table {
         Table::Documents => cell("text", row).to_owned(),
@@ -83,7 +83,7 @@ fn rows(table: Table, batch: &RecordBatch, texts: Texts) -> Vec<(String, String)
             [&turns, cell("instruction", row), cell("input", row), cell("output", row)].join("\n")
         }
     };
-    (0..batch.num_rows()).filter(is_meant).map(|row| (cell("id", row).to_owned(), text(row))).collect()
+    (0..batch.num_rows()).map(|row| (cell("id", row).to_owned(), text(row))).collect()
 }
 
 /// The earlier turns of a record.
