@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_ruling_with_line_breaks() {
-        let text = "中华人民共和国最高人民法院\n刑事裁定书\n被告人张某，男。现在押。\n某院指控张某犯罪一案，现已复核终结。\n\
+        let text = "中华人民共和国最高人民法院\n刑事裁定书\n被告人张某，男。现在押。\n某院指控张某犯罪一案，现已复核终结。\n经复核确认，张某犯罪。\n\
                     本院认为，张某构成犯罪。依照《中华人民共和国刑事诉讼法》第二百三十五条的规定，裁定如下：\n核准。\n\
                     本裁定自宣告之日起发生法律效力。\n审判长李某\n二〇一四年三月三日\n书记员王某";
         let sections: Vec<_> = cut(text).into_iter().map(|(name, _)| name).collect();
@@ -190,6 +190,9 @@ mod tests {
         let joined: String = cut(text).into_iter().map(|(_, t)| t).collect();
         assert_eq!(joined, text, "the spans cover the text");
         assert_eq!(cut(text)[5].1, "\n核准。\n");
+        // A ruling that goes on with its reasoning tells no facts.
+        let without = text.replace("经复核确认，张某犯罪。\n", "");
+        assert!(cut(&without).iter().all(|(name, _)| *name != "facts"));
     }
 
     #[test]
