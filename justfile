@@ -59,6 +59,10 @@ report predictions *arguments: _build
 contamination items *arguments: _build
     @"{{evaluator}}" contamination "{{items}}" {{arguments}}
 
+# Run a model: chat MODEL, infer MODEL INPUT --out OUT, lawbench MODEL --items DIR --out DIR, perplexity MODEL.
+evaluate *arguments: _build
+    @"{{evaluator}}" {{arguments}}
+
 # Run all tests.
 test: _build _readers
     READERS_PYTHON="{{cache}}/readers/bin/python" cargo test --release --workspace

@@ -8,6 +8,7 @@ mod cited_answers;
 mod compare;
 mod contamination;
 mod crash;
+mod evaluate;
 mod forms;
 mod generate;
 mod inspect;

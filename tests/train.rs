@@ -14,7 +14,7 @@ use corpus_format::reader::hash_file;
 use crate::support::{self, arg, pipeline_ok, program};
 
 /// A corpus and a tokenizer of the Constitution, made once for all tests of this file.
-fn shared() -> &'static Path {
+pub fn shared() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let make = || {
         let folder = tempfile::tempdir().expect("a folder");
@@ -39,7 +39,7 @@ fn train_tokenizer(shards: &Path, out: &Path, num_pieces: u32) {
 }
 
 /// A configuration of a model of a few thousand numbers, in `folder`, its run in `folder/run`.
-fn tiny(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
+pub fn tiny(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
     let mut text = format!(
         r#"
 task = "pretrain"

@@ -9,6 +9,15 @@ pub enum Error {
     /// A file could not be read; the message carries its path.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// The model, its adapter or a template could not be read, or did not compute.
+    #[error(transparent)]
+    Model(#[from] trainer::Error),
+    /// A tensor could not be read.
+    #[error("reading a tensor: {0}")]
+    Tensor(#[from] candle_core::Error),
+    /// The tokenizer could not be read.
+    #[error(transparent)]
+    Tokenizer(#[from] vocab::Error),
     /// A file is not predictions of the form that LawBench writes.
     #[error("{at}: not a file of predictions")]
     BadPredictions {

@@ -1,9 +1,18 @@
-//! Measures a model: LawBench's scores of its answers, how certain they are, and how two models differ.
+//! Runs and measures models: answers, how well text is foreseen, LawBench's scores and how certain they are.
 //!
-//! Read in the order in which a score comes about: a folder of answers, the rule of a task, an item, a row.
+//! Read in the order in which a score comes about: a model, its answers, the rule of a task, an item, a row.
 
 #[macro_use(pattern)]
 extern crate corpus_format;
+
+/// Records, questions and items → answers that are kept.
+pub mod answers;
+/// Prompts → answers.
+pub mod generate;
+/// A folder → a model that computes.
+pub mod model;
+/// How well a model foresees text.
+pub mod perplexity;
 
 /// What LawBench consists of: its tasks, their label lists, and files of answers to them.
 pub mod lawbench;

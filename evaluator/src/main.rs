@@ -1,14 +1,14 @@
-//! `evaluator`: measures of a model.
+//! `evaluator`: a model's answers, and measures of them.
 
 mod commands;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{Citations, Compare, Contamination, Report, Score};
+use commands::{Chat, Citations, Compare, Contamination, Infer, Lawbench, Perplexity, Report, Score};
 use corpus_format::error::print_chain;
 
-/// Measures a model: LawBench's scores of its answers, how certain they are, and how two models differ.
+/// Runs and measures models: answers, perplexity, LawBench's scores, comparisons, citations.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -18,6 +18,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Talk with a model.
+    Chat(Chat),
+    /// Answer a file of records with a model.
+    Infer(Infer),
+    /// Answer LawBench's items with a model, score the answers, and count those that fail in form.
+    Lawbench(Lawbench),
+    /// Measure how well a model foresees text: nats a token, bits a byte, with intervals.
+    Perplexity(Perplexity),
     /// Score answers to LawBench; no model is needed.
     #[command(after_long_help = HELP)]
     Score(Score),
@@ -35,6 +43,10 @@ const HELP: &str = include_str!("help.txt");
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Chat(chat) => chat.run(),
+        Command::Infer(infer) => infer.run(),
+        Command::Lawbench(lawbench) => lawbench.run(),
+        Command::Perplexity(perplexity) => perplexity.run(),
         Command::Score(score) => score.run(),
         Command::Compare(compare) => compare.run(),
         Command::Citations(citations) => citations.run(),

@@ -87,6 +87,14 @@ pub struct Scores {
 }
 
 impl Scores {
+    /// Keep the tasks that `is_kept`, by their numbers.
+    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        let mut kept = self.rows.iter().map(|row| is_kept(row.task)).collect::<Vec<_>>().into_iter();
+        self.files.retain(|_| kept.next().unwrap_or(false));
+        self.rows.retain(|row| is_kept(row.task));
+        self.tasks.retain(|task| is_kept(task.task));
+    }
+
     /// Give every row its interval, drawing items again.
     pub fn draw_intervals(&mut self, bootstrap: Bootstrap) {
         for task in &self.tasks {

@@ -5,7 +5,10 @@ use std::path::Path;
 use crate::{
     Encoder, Error, Result,
     encode::Scratch,
-    spm::{Kind, Model, model::SPACE},
+    spm::{
+        Kind, Model,
+        model::{Piece, SPACE},
+    },
 };
 
 /// A tokenizer that was trained, merged or published.
@@ -98,23 +101,36 @@ impl Tokenizer {
         self.decode_from(ids, true)
     }
 
+    /// Append the bytes of an id's text as it goes on after other text: of a mark none, of a byte's id that byte, which
+    /// may be a part of a character.
+    pub fn append_bytes(&self, id: u32, bytes: &mut Vec<u8>) {
+        if let Some(piece) = self.model.pieces.get(id as usize) {
+            append(piece, false, bytes);
+        }
+    }
+
     fn decode_from(&self, ids: &[u32], mut at_start: bool) -> String {
         let mut bytes = Vec::new();
-        for piece in ids.iter().filter_map(|id| self.model.pieces.get(*id as usize)) {
-            let text = match piece.kind() {
-                Kind::Control => continue,
-                Kind::Unknown => " \u{2047} ".to_owned(),
-                Kind::Byte => {
-                    bytes.extend(u8::from_str_radix(piece.text().trim_start_matches("<0x").trim_end_matches('>'), 16));
-                    at_start = false;
-                    continue;
-                }
-                _ => piece.text().replace(SPACE, " "),
-            };
-            let text = if at_start { text.strip_prefix(' ').unwrap_or(&text) } else { &text };
-            bytes.extend_from_slice(text.as_bytes());
+        let pieces = ids.iter().filter_map(|id| self.model.pieces.get(*id as usize));
+        for piece in pieces.filter(|piece| piece.kind() != Kind::Control) {
+            append(piece, at_start, &mut bytes);
             at_start = false;
         }
         String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
     }
+}
+
+/// Append what a piece stands for, without its space at the start of a text.
+fn append(piece: &Piece, at_start: bool, bytes: &mut Vec<u8>) {
+    let text = match piece.kind() {
+        Kind::Control => return,
+        Kind::Unknown => " \u{2047} ".to_owned(),
+        Kind::Byte => {
+            bytes.extend(u8::from_str_radix(piece.text().trim_start_matches("<0x").trim_end_matches('>'), 16));
+            return;
+        }
+        _ => piece.text().replace(SPACE, " "),
+    };
+    let text = if at_start { text.strip_prefix(' ').unwrap_or(&text) } else { &text };
+    bytes.extend_from_slice(text.as_bytes());
 }

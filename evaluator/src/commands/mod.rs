@@ -1,14 +1,22 @@
-//! Defines the commands that measure answers: what each is given, and what it prints.
+//! Defines the commands: what each is given, and what it prints.
 
+mod chat;
 mod citations;
 mod compare;
 mod contamination;
+mod infer;
+mod lawbench;
+mod perplexity;
 mod report;
 mod score;
 
+pub use chat::Chat;
 pub use citations::Citations;
 pub use compare::Compare;
 pub use contamination::Contamination;
+pub use infer::Infer;
+pub use lawbench::Lawbench;
+pub use perplexity::Perplexity;
 pub use report::Report;
 pub use score::Score;
 

@@ -1,0 +1,91 @@
+//! Counts answers that fail in form, apart from those that are wrong.
+
+use serde::Serialize;
+
+use super::Kept;
+use crate::{
+    Mode,
+    generate::Stop,
+    lawbench::{Answer, Task},
+    score::judge,
+};
+
+/// How the answers of a task ended. Each answer counts in one of `too_long` to `judged`; `cut` is beside them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Failures {
+    /// The model.
+    pub model: String,
+    /// The task's number.
+    pub task: String,
+    /// Items.
+    pub items: usize,
+    /// Items that were cut to leave room for an answer.
+    pub cut: usize,
+    /// Items that left no room for an answer, however much of them was cut.
+    pub too_long: usize,
+    /// Answers that repeated themselves and were ended.
+    pub loops: usize,
+    /// Answers that had not ended when they had as many tokens as they may have.
+    pub no_stop: usize,
+    /// Answers that had not ended when the context was full.
+    pub truncated: usize,
+    /// Answers that ended and are nothing, or white space.
+    pub empty: usize,
+    /// Answers that ended and have nothing in them that the task could judge.
+    pub unparsable: usize,
+    /// Answers that ended and were judged, right or wrong.
+    pub judged: usize,
+}
+
+impl Failures {
+    pub(super) fn of<'a>(
+        model: &str,
+        task: &Task,
+        answers: impl Iterator<Item = (&'a Kept, &'a str)>,
+        mode: Mode,
+    ) -> Self {
+        let mut all = Self { model: model.into(), task: task.id.into(), ..Self::default() };
+        for (answer, reference) in answers {
+            all.items += 1;
+            all.cut += usize::from(answer.cut_characters > 0);
+            let place = match answer.stop {
+                None => &mut all.too_long,
+                Some(Stop::Loop) => &mut all.loops,
+                Some(Stop::Length) => &mut all.no_stop,
+                Some(Stop::Context) => &mut all.truncated,
+                Some(Stop::End | Stop::Text) if answer.prediction.trim().is_empty() => &mut all.empty,
+                Some(Stop::End | Stop::Text) if is_unparsable(task, &answer.prediction, reference, mode) => {
+                    &mut all.unparsable
+                }
+                Some(Stop::End | Stop::Text) => &mut all.judged,
+            };
+            *place += 1;
+        }
+        all
+    }
+}
+
+fn is_unparsable(task: &Task, prediction: &str, reference: &str, mode: Mode) -> bool {
+    let answer = Answer { prediction: prediction.into(), reference: reference.into() };
+    judge(task.rule, &answer, mode).and_then(Result::ok).is_some_and(|verdict| verdict.abstained == Some(true))
+}
+
+/// A JSON line for each task.
+pub fn json_lines(rows: &[Failures]) -> String {
+    // Text and numbers: all of it has a JSON form.
+    rows.iter().map(|row| serde_json::to_string(row).unwrap_or_default() + "\n").collect()
+}
+
+/// A table: how the answers of each task ended.
+pub fn table(rows: &[Failures]) -> String {
+    let names = ["task", "items", "cut", "too_long", "loops", "no_stop", "truncated", "empty", "unparsable", "judged"];
+    let line = |cells: &[String]| cells.iter().map(|cell| format!("{cell:>11}")).collect::<String>() + "\n";
+    let cells = |row: &Failures| {
+        let counts = [row.items, row.cut, row.too_long, row.loops, row.no_stop];
+        let more = [row.truncated, row.empty, row.unparsable, row.judged];
+        let counts = counts.iter().chain(&more).map(ToString::to_string);
+        line(&[row.task.clone()].into_iter().chain(counts).collect::<Vec<_>>())
+    };
+    let head = line(&names.map(str::to_owned));
+    format!("how answers ended:\n{head}{}", rows.iter().map(cells).collect::<String>())
+}

@@ -1,0 +1,197 @@
+//! Opens a model with its tokenizer and adapter, and refuses what does not belong together.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
+
+use candle_core::DType;
+use corpus_format::reader::hash_file;
+use serde::{Deserialize, de::DeserializeOwned};
+use trainer::{
+    Config, checkpoint,
+    model::{
+        Architecture,
+        grow::ROW_MULTIPLE,
+        lora::Lora,
+        weights::{self, Weights},
+    },
+    run, start,
+};
+use vocab::Tokenizer;
+
+use super::Llama;
+use crate::{Error, Result};
+
+/// Where a model lies.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Files {
+    /// A folder with config.json, weights and tokenizer.model; or a run of the trainer, or one of its checkpoints.
+    pub model: PathBuf,
+    /// An adapter of this model, as PEFT or the trainer writes it.
+    #[arg(long)]
+    pub adapter: Option<PathBuf>,
+    /// The tokenizer, where it does not lie beside the model.
+    #[arg(long)]
+    pub tokenizer: Option<PathBuf>,
+}
+
+/// A model that can be run.
+pub struct Model {
+    /// What computes.
+    pub llama: Llama,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// What it is called: the name of its folder, and of its adapter's.
+    pub name: String,
+    /// SHA-256 of its weights' files, of its adapter's and of its tokenizer.
+    pub sha256: [Option<String>; 3],
+}
+
+/// Weights that were read.
+struct Read {
+    architecture: Architecture,
+    weights: Weights,
+    tokenizer: Tokenizer,
+    sha256: String,
+}
+
+impl Model {
+    /// Open a model.
+    ///
+    /// # Errors
+    /// A folder that holds no whole model, an adapter that is not of this model, a tokenizer that is not.
+    pub fn open(files: &Files) -> Result<Self> {
+        let folder = &files.model;
+        if !folder.is_dir() {
+            return Err(Error::invalid(folder, "there is no such folder"));
+        }
+        let mut read = match run_of(folder) {
+            Some(run) => read_run(run, folder, files.tokenizer.as_deref())?,
+            None => read_folder(folder, files.tokenizer.as_deref())?,
+        };
+        check_rows(folder, &read)?;
+        let mut adapter_sha256 = None;
+        if let Some(adapter) = &files.adapter {
+            check_base(adapter, folder, &read.sha256)?;
+            let (lora, tensors) = Lora::read(adapter, &read.architecture)?;
+            adapt(&lora, &mut read.weights, &tensors)?;
+            adapter_sha256 = Some(Lora::hash_folder(adapter)?);
+        }
+        let tokenizer_sha256 = start::hash_tokenizer(&read.tokenizer);
+        Ok(Self {
+            llama: Llama::new(read.architecture, read.weights)?,
+            tokenizer: read.tokenizer,
+            name: name(folder, files.adapter.as_deref()),
+            sha256: [Some(read.sha256), adapter_sha256, Some(tokenizer_sha256)],
+        })
+    }
+}
+
+impl Model {
+    /// The ids that end a text: the tokenizer's marks, of which `<s>` begins another one, and what config.json names.
+    pub fn ends(&self) -> HashSet<u32> {
+        let named = self.llama.architecture().other.get("eos_token_id");
+        let ids = named.map_or(&[][..], |value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice));
+        let ids = ids.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok());
+        ids.chain([self.tokenizer.begin(), self.tokenizer.end()]).collect()
+    }
+
+    /// Tokens of a text that the model was made for.
+    pub fn context(&self) -> usize {
+        self.llama.architecture().max_position_embeddings
+    }
+}
+
+/// The run that a folder is, or is a checkpoint of.
+fn run_of(folder: &Path) -> Option<&Path> {
+    if folder.join("checkpoints").is_dir() {
+        return Some(folder);
+    }
+    folder.join("trained.safetensors").exists().then(|| folder.ancestors().nth(2)).flatten()
+}
+
+fn read_folder(folder: &Path, tokenizer: Option<&Path>) -> Result<Read> {
+    let (architecture, weights) = weights::read_folder(folder)?;
+    if tokenizer.is_none() && !folder.join("tokenizer.model").exists() {
+        return Err(Error::invalid(folder, "it has no tokenizer.model; --tokenizer says where there is one"));
+    }
+    let tokenizer = Tokenizer::open(tokenizer.unwrap_or(folder))?;
+    Ok(Read { architecture, weights, tokenizer, sha256: weights::hash_folder(folder)? })
+}
+
+/// The model of a checkpoint: that of the folder, or the newest where the folder is that of a run.
+fn read_run(run: &Path, folder: &Path, tokenizer: Option<&Path>) -> Result<Read> {
+    let config: Config = read_json(&run.join(run::CONFIG))?;
+    let newest = if run == folder {
+        checkpoint::newest(run, |error| eprintln!("left aside: {error}"))?
+            .ok_or_else(|| Error::invalid(run, "it has no whole checkpoint"))?
+    } else {
+        folder.to_owned()
+    };
+    let (progress, saved) = checkpoint::read(&newest)?;
+    let tokenizer = Tokenizer::open(tokenizer.unwrap_or(&config.tokenizer))?;
+    progress
+        .check(&start::hash_tokenizer(&tokenizer), start::hash_base(&config)?.as_deref())
+        .map_err(|what| Error::invalid(run, what))?;
+    let start::Start { architecture, mut weights, adapter, .. } = start::start(&config, &tokenizer)?;
+    match adapter {
+        Some((lora, _)) => adapt(&lora, &mut weights, &saved.trained)?,
+        None => weights = saved.trained,
+    }
+    let sha256 = hash_file(&newest.join("manifest.json"))
+        .map_err(|_| Error::invalid(&newest, "it has no manifest.json: not a whole checkpoint"))?;
+    Ok(Read { architecture, weights, tokenizer, sha256: sha256.1 })
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    serde_json::from_str(&fs_err::read_to_string(path)?).map_err(|e| Error::invalid(path, e.to_string()))
+}
+
+/// Put an adapter into weights, in f32: rounding the sum to halves would lose of the adapter.
+fn adapt(lora: &Lora, weights: &mut Weights, adapter: &Weights) -> Result<()> {
+    for (name, tensor) in weights.iter_mut() {
+        if name.strip_suffix(".weight").is_some_and(|linear| lora.adapts(linear)) {
+            *tensor = tensor.to_dtype(DType::F32)?;
+        }
+    }
+    Ok(lora.merge(weights, adapter)?)
+}
+
+/// Check that a tokenizer is the model's: rows for all its ids, and no more than padding beside.
+fn check_rows(folder: &Path, Read { architecture, tokenizer, .. }: &Read) -> Result<()> {
+    let (rows, pieces) = (architecture.vocab_size, tokenizer.num_pieces());
+    if rows >= pieces && rows <= pieces.next_multiple_of(ROW_MULTIPLE) {
+        return Ok(());
+    }
+    let what = format!("the model has {rows} rows and the tokenizer {pieces} ids: it is not this model's tokenizer");
+    Err(Error::invalid(folder, what))
+}
+
+/// Check that an adapter's base, where it lies on this machine, is the model.
+fn check_base(adapter: &Path, model: &Path, sha256: &str) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Base {
+        base_model_name_or_path: Option<PathBuf>,
+    }
+    let path = adapter.join("adapter_config.json");
+    if !path.exists() {
+        return Err(Error::invalid(adapter, "it has no adapter_config.json: not an adapter"));
+    }
+    let Base { base_model_name_or_path } = read_json(&path)?;
+    let Some(base) = base_model_name_or_path.filter(|base| base.join("config.json").exists()) else { return Ok(()) };
+    if weights::hash_folder(&base)? == sha256 {
+        return Ok(());
+    }
+    let what = format!("it was trained on {}, whose files are not those of {}", base.display(), model.display());
+    Err(Error::invalid(&path, what))
+}
+
+/// The names of the folders.
+fn name(folder: &Path, adapter: Option<&Path>) -> String {
+    let last = |path: &Path| {
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    };
+    adapter.map_or_else(|| last(folder), |adapter| format!("{}+{}", last(folder), last(adapter)))
+}

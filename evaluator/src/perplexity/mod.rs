@@ -1,0 +1,217 @@
+//! Measures how well a model foresees text: nats a token, and bits a byte, which models with other vocabularies can be
+//! compared by.
+
+/// Intervals from resampled documents.
+mod interval;
+/// A text → nats, by windows that slide over all of it.
+mod measure;
+/// Documents to measure on.
+mod read;
+/// Rows as text.
+pub mod report;
+
+use std::path::PathBuf;
+
+use corpus_format::legal::Split;
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use interval::interval;
+pub use measure::{Measured, Windows, measure};
+pub use read::Document;
+
+use crate::{
+    Error, Result,
+    model::{Files, Model},
+    stats::{Bootstrap, Interval},
+};
+
+/// What is measured, and on what.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// The model.
+    #[command(flatten)]
+    pub files: Files,
+    /// The corpus that `pipeline build` wrote.
+    #[arg(long, default_value = "data/shards")]
+    pub corpus: PathBuf,
+    /// A text to measure on in place of the corpus: one document.
+    #[arg(long, conflicts_with_all = ["corpus", "split", "max_documents"])]
+    pub text: Option<PathBuf>,
+    /// The split of the corpus: train or validation.
+    #[arg(long, default_value = "validation")]
+    pub split: String,
+    /// The first so many documents of each kind; all where absent.
+    #[arg(long)]
+    pub max_documents: Option<usize>,
+    /// Another model on the same documents, such as the base with its smaller vocabulary, and the difference.
+    #[arg(long)]
+    pub against: Option<PathBuf>,
+    /// Tokens of a window; what the model was made for where absent.
+    #[arg(long)]
+    pub context: Option<usize>,
+    /// Tokens that a window goes on by, so that every token but the first ones has at least context less stride before
+    /// it; half of the context where absent.
+    #[arg(long)]
+    pub stride: Option<usize>,
+    /// How often documents are drawn again for an interval; 0 for no intervals.
+    #[arg(long, default_value_t = Bootstrap::default().resamples)]
+    pub resamples: usize,
+    /// What random numbers start from: the same seed gives the same intervals.
+    #[arg(long, default_value_t = Bootstrap::default().seed)]
+    pub seed: u64,
+}
+
+impl Options {
+    fn bootstrap(&self) -> Bootstrap {
+        Bootstrap { resamples: self.resamples, seed: self.seed }
+    }
+}
+
+/// A measurement on the documents of a kind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// The model's name.
+    pub model: String,
+    /// The kind of documents, or `all`.
+    pub kind: String,
+    /// Documents.
+    pub documents: usize,
+    /// Bytes of their text.
+    pub bytes: u64,
+    /// Tokens of their text, all of which were measured; the mark before a text is none of them.
+    pub tokens: u64,
+    /// Mean negative log-likelihood of a token, in nats.
+    pub nats_per_token: f64,
+    /// e to the nats a token.
+    pub perplexity: f64,
+    /// Bits a byte of text.
+    pub bits_per_byte: f64,
+    /// The 95 % interval of bits a byte; none of fewer than two documents.
+    pub interval: Option<Interval>,
+    /// Tokens of a window.
+    pub context: usize,
+    /// Tokens that a window goes on by.
+    pub stride: usize,
+}
+
+/// How much better the first model foresees a kind than the other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// The first model.
+    pub model: String,
+    /// The other.
+    pub against: String,
+    /// The kind of documents, or `all`.
+    pub kind: String,
+    /// Bits a byte of the first less those of the other: below 0 the first is better.
+    pub bits_per_byte: f64,
+    /// Its 95 % interval, the same documents drawn for both.
+    pub interval: Option<Interval>,
+}
+
+/// All that was measured.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// By model and kind.
+    pub rows: Vec<Row>,
+    /// By kind.
+    pub differences: Vec<Difference>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// The name of all kinds together.
+const ALL: &str = "all";
+
+/// Measure.
+///
+/// # Errors
+/// A model, a corpus or a text that cannot be read; windows that cannot slide.
+pub fn perplexity(options: &Options) -> Result<Report> {
+    let mut report = Report::default();
+    let documents = documents(options, &mut report.notes)?;
+    let first = of_model(options, &options.files, &documents, &mut report)?;
+    let Some(against) = &options.against else { return Ok(report) };
+    let files = Files { model: against.clone(), ..Files::default() };
+    let other = of_model(options, &files, &documents, &mut report)?;
+    let half = report.rows.len() / 2;
+    for row in 0..half {
+        let (a, b) = (&report.rows[row], &report.rows[half + row]);
+        let of_kind = of_kind(&documents, &a.kind);
+        let pairs: Vec<[f64; 3]> =
+            of_kind.iter().map(|&at| [first[at].nats, other[at].nats, documents[at].text.len() as f64]).collect();
+        let bits = |[first, other, bytes]: [f64; 3]| (first - other) / bytes / std::f64::consts::LN_2;
+        report.differences.push(Difference {
+            model: a.model.clone(),
+            against: b.model.clone(),
+            kind: a.kind.clone(),
+            bits_per_byte: a.bits_per_byte - b.bits_per_byte,
+            interval: interval(&pairs, options.bootstrap(), bits),
+        });
+    }
+    Ok(report)
+}
+
+fn documents(options: &Options, notes: &mut Vec<String>) -> Result<Vec<Document>> {
+    if let Some(path) = &options.text {
+        return Ok(vec![read::text(path)?]);
+    }
+    let split = Split::ALL.iter().find(|split| split.as_str() == options.split).ok_or_else(|| Error::Invalid {
+        at: "split".into(),
+        what: format!("`{}` is none; there are train and validation", options.split),
+    })?;
+    read::corpus(&options.corpus, *split, options.max_documents, notes)
+}
+
+/// Measure a model on all documents, and add its rows.
+fn of_model(options: &Options, files: &Files, documents: &[Document], report: &mut Report) -> Result<Vec<Measured>> {
+    let model = Model::open(files)?;
+    let windows = Windows::of(&model, options.context, options.stride)?;
+    let bar = ProgressBar::new(documents.len() as u64);
+    let mut measured = Vec::with_capacity(documents.len());
+    for document in documents {
+        measured.push(measure(&model, &document.text, windows));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let unknown: u64 = measured.iter().map(|measured| measured.unknown).sum();
+    if unknown > 0 {
+        report.notes.push(format!(
+            "{}: {unknown} tokens are unknown to the tokenizer: its bits a byte leave out what they stand for",
+            model.name
+        ));
+    }
+    let mut kinds: Vec<&str> = documents.iter().map(|document| document.kind.as_str()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    // One kind is all there is.
+    kinds.extend((kinds.len() > 1).then_some(ALL));
+    for kind in kinds {
+        let of_kind = of_kind(documents, kind);
+        let pairs: Vec<[f64; 2]> =
+            of_kind.iter().map(|&at| [measured[at].nats, documents[at].text.len() as f64]).collect();
+        let tokens: u64 = of_kind.iter().map(|&at| measured[at].tokens).sum();
+        let [nats, bytes] = pairs.iter().fold([0.0; 2], |sum, pair| [sum[0] + pair[0], sum[1] + pair[1]]);
+        let bits = |[nats, bytes]: [f64; 2]| nats / bytes / std::f64::consts::LN_2;
+        report.rows.push(Row {
+            model: model.name.clone(),
+            kind: kind.to_owned(),
+            documents: of_kind.len(),
+            bytes: bytes as u64,
+            tokens,
+            nats_per_token: nats / tokens as f64,
+            perplexity: (nats / tokens as f64).exp(),
+            bits_per_byte: bits([nats, bytes]),
+            interval: interval(&pairs, options.bootstrap(), bits),
+            context: windows.context,
+            stride: windows.stride,
+        });
+    }
+    Ok(measured)
+}
+
+/// The places of the documents of a kind.
+fn of_kind(documents: &[Document], kind: &str) -> Vec<usize> {
+    (0..documents.len()).filter(|&at| kind == ALL || documents[at].kind == kind).collect()
+}

@@ -1,0 +1,152 @@
+//! `evaluator` runs models: one that was trained here, and a small one that is known.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    support::{self, Killer, arg, evaluator, program, put},
+    train,
+};
+
+fn evaluator_ok(arguments: &[&str]) -> String {
+    let (ok, printed, said) = evaluator(arguments);
+    assert!(ok, "{said}");
+    printed
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = fs_err::read_to_string(path).expect("read");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// Records to answer.
+fn records(path: &Path, count: usize) {
+    let topics = ["盗窃罪", "合同", "离婚", "选举", "公民的义务"];
+    let record = |at: usize| json!({"instruction": format!("{}是什么？", topics[at % 5]), "input": "", "output": "无"});
+    let text: String = (0..count).map(|at| format!("{}\n", record(at))).collect();
+    put(path, text);
+}
+
+/// Two tasks of LawBench with a few items each.
+fn items(folder: &Path) {
+    let list = |answer: &str, count: usize| -> Value {
+        let item = |at| json!({"instruction": "请回答。", "question": format!("第{at}题"), "answer": answer});
+        (0..count).map(item).collect()
+    };
+    put(&folder.join("zero_shot/1-2.json"), list("正确答案：B。", 5).to_string());
+    put(&folder.join("zero_shot/3-4.json"), list("刑期:4个月", 3).to_string());
+}
+
+/// The small model that tells stories. Its tokenizer takes spaces away that stand beside others, which ours do not know;
+/// the copy has this turned off.
+fn stories(folder: &Path) -> Option<PathBuf> {
+    let from = support::shared_data("checkpoints/stories260k")?;
+    let model = folder.join("stories");
+    for name in ["config.json", "model.safetensors"] {
+        put(&model.join(name), fs_err::read(from.join(name)).expect("read"));
+    }
+    let mut tokenizer = fs_err::read(from.join("tokenizer.model")).expect("read");
+    let rule = b"identity\x12\x00\x18\x01\x20\x01";
+    let at = tokenizer.windows(rule.len()).position(|window| window == rule).expect("the rule") + rule.len() - 1;
+    tokenizer[at] = 0;
+    put(&model.join("tokenizer.model"), tokenizer);
+    Some(model)
+}
+
+#[test]
+fn a_run_answers_as_its_exported_model_does_and_killed_runs_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let config = train::tiny(folder.path(), &[]);
+    for arguments in [["train", arg(&config)], ["export", arg(&path("run"))]] {
+        let output = program("trainer").args(arguments).output().expect("trainer starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    records(&path("in.jsonl"), 40);
+    let infer = |model: &Path, out: &Path| {
+        let mut command = program("evaluator");
+        command.args(["infer", arg(model), arg(&path("in.jsonl")), "--out", arg(out), "--max-new-tokens", "200"]);
+        command.args(["--allow-loops", "--batch", "4", "--context", "1024"]);
+        command
+    };
+    let start = std::time::Instant::now();
+    for (model, out) in [(path("run"), "run.jsonl"), (path("run/model"), "model.jsonl")] {
+        let output = infer(&model, &path(out)).output().expect("evaluator starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let whole = fs_err::read(path("run.jsonl")).expect("read");
+    assert_eq!(whole, fs_err::read(path("model.jsonl")).expect("read"));
+    assert!(lines(&path("run.jsonl")).iter().all(|answer| answer["answer_tokens"].is_u64()));
+
+    let mut killer = Killer::new(start.elapsed() / 2);
+    let killed = (0..5).filter(|_| killer.kills(&mut infer(&path("run"), &path("killed.jsonl")))).count();
+    let output = infer(&path("run"), &path("killed.jsonl")).output().expect("evaluator starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    println!("killed {killed} times");
+    assert_eq!(whole, fs_err::read(path("killed.jsonl")).expect("read"));
+
+    let shards = train::shared().join("shards");
+    let printed = evaluator_ok(&["perplexity", arg(&path("run")), "--corpus", arg(&shards), "--json"]);
+    let row: Value = serde_json::from_str(printed.lines().next().expect("a row")).expect("JSON");
+    assert!(row["bits_per_byte"].as_f64().is_some_and(|bits| bits > 0.5 && bits < 20.0), "{row}");
+    assert_eq!((&row["model"], row["tokens"].as_u64() > Some(100)), (&json!("run"), true));
+}
+
+#[test]
+fn a_known_model_is_run_by_every_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let Some(model) = stories(folder.path()) else { return };
+    items(&path("items"));
+    let arguments =
+        ["lawbench", arg(&model), "--items", arg(&path("items")), "--out", arg(&path("out"))].map(str::to_owned);
+    let lawbench = |more: &[&str]| {
+        evaluator(&arguments.iter().map(String::as_str).chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    let (ok, printed, said) = lawbench(&["--max-new-tokens", "30", "--json"]);
+    assert!(ok && said.contains("5 items of 500"), "{said}");
+    let rows: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(
+        rows.iter().map(|row| row["task"].as_str().expect("text")).collect::<Vec<_>>(),
+        ["1-2", "3-4", "1-2", "3-4"]
+    );
+    assert_eq!((&rows[2]["items"], &rows[3]["items"]), (&json!(5), &json!(3)));
+    // The scorer alone says the same of what was written.
+    let scored = evaluator_ok(&["score", arg(&path("out")), "--json"]);
+    assert_eq!(scored.lines().collect::<Vec<_>>(), printed.lines().take(2).collect::<Vec<_>>());
+    let (ok, _, said) = lawbench(&["--max-new-tokens", "31"]);
+    assert!(!ok && said.contains("was begun with other settings (generate"), "{said}");
+
+    // A file of Python's JSON that is no adapter of this model, and one that is none at all.
+    let adapter = json!({"peft_type": "LORA", "task_type": null, "base_model_name_or_path": "elsewhere", "r": 4,
+        "lora_alpha": 8, "lora_dropout": 0.0, "target_modules": ["q_proj"], "modules_to_save": null});
+    put(&path("adapter/adapter_config.json"), adapter.to_string());
+    put(&path("adapter/adapter_model.safetensors"), fs_err::read(model.join("model.safetensors")).expect("read"));
+    records(&path("in.jsonl"), 3);
+    let infer = |adapter: &str| {
+        let out = path("adapted.jsonl");
+        evaluator(&["infer", arg(&model), arg(&path("in.jsonl")), "--out", arg(&out), "--adapter", adapter])
+    };
+    let (ok, _, said) = infer(arg(&path("adapter")));
+    assert!(!ok && said.contains("is missing: not an adapter of this model"), "{said}");
+    let (ok, _, said) = infer(arg(&path("items")));
+    assert!(!ok && said.contains("no adapter_config.json"), "{said}");
+    assert!(!path("adapted.jsonl").exists(), "nothing was answered without the adapter");
+
+    put(&path("story.txt"), "Once upon a time, there was a little girl");
+    let table = evaluator_ok(&["perplexity", arg(&model), "--text", arg(&path("story.txt"))]);
+    assert!(table.contains("0.1114") && table.contains("windows of 512 tokens"), "{table}");
+
+    let mut chat = program("evaluator");
+    chat.args(["chat", arg(&model), "--max-new-tokens", "12"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = chat.spawn().expect("evaluator starts");
+    child.stdin.take().expect("a pipe").write_all("Lily\n".as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("waited");
+    let said = String::from_utf8(output.stdout).expect("whole characters");
+    assert!(output.status.success() && said.contains("> ") && said.lines().count() > 2, "{said}");
+}
