@@ -8,7 +8,9 @@
 mod answers;
 /// The laws of a corpus.
 mod laws;
-/// JSON lines and tables.
+/// Counts and shares.
+mod summary;
+/// The counts as text.
 mod table;
 /// What the statutes say of a citation.
 mod verdict;
@@ -24,6 +26,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 pub use laws::Laws;
+pub use summary::Summary;
 pub use table::table;
 pub use verdict::{Asked, Finding, Verdict};
 
@@ -90,10 +93,17 @@ pub fn check(input: &Path, corpus: &Path, asked: &Asked) -> Result<Vec<OfFile>> 
     let laws = Laws::read(&Corpus::open(corpus)?)?;
     let each = answers::files(input)?.into_iter().map(|path| {
         let name = path.strip_prefix(input).ok().filter(|rest| !rest.as_os_str().is_empty()).unwrap_or(&path);
-        let texts = answers::read(&path)?;
-        Ok(of_file(&name.display().to_string(), &texts, &laws, asked))
+        check_file(&name.display().to_string(), &path, &laws, asked)
     });
     each.collect()
+}
+
+/// Check every citation in the texts of a file, which is called `name`.
+///
+/// # Errors
+/// A file that is not what its name says.
+pub fn check_file(name: &str, path: &Path, laws: &Laws, asked: &Asked) -> Result<OfFile> {
+    Ok(of_file(name, &answers::read(path)?, laws, asked))
 }
 
 fn of_file(file: &str, texts: &[Text], laws: &Laws, asked: &Asked) -> OfFile {

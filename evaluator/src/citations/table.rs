@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{OfFile, Verdict};
+use super::{OfFile, Summary, Verdict};
 use crate::report::percent;
 
 /// A line for each file: how many texts and citations, and the shares that they come to.
@@ -15,19 +15,17 @@ pub fn table(files: &[OfFile]) -> String {
         "file", "texts", "uncited", "citations", "resolved", "right", "invented"
     );
     for of in files {
-        let count = |is_so: &dyn Fn(Verdict) -> bool| of.cited.iter().filter(|cited| is_so(cited.verdict)).count();
-        let resolved = count(&|verdict| verdict != Verdict::Unresolved);
-        let share = |n: usize, all: usize| percent((all > 0).then(|| n as f64 / all as f64));
+        let summary = Summary::from(of);
         let _ = writeln!(
             text,
             "{:<width$}  {:>6}  {:>7}  {:>9}  {:>8}  {:>7}  {:>8}",
-            of.file,
-            of.num_texts,
-            of.num_uncited,
-            of.cited.len(),
-            share(resolved, of.cited.len()),
-            share(count(&|verdict| verdict == Verdict::Ok), resolved),
-            share(count(&Verdict::is_invented), resolved),
+            summary.file,
+            summary.texts,
+            summary.uncited,
+            summary.citations,
+            percent(summary.resolved),
+            percent(summary.right),
+            percent(summary.invented),
         );
     }
     text.push('\n');

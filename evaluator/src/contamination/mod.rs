@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use flagged::Flagged;
 pub use grams::GRAM;
-pub use table::table;
+pub use table::{OfTask, by_task, table};
 
 use crate::{Result, traits::fingerprint};
 use corpus::{Texts, stream};

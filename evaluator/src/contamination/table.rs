@@ -2,11 +2,49 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::{Contamination, Finding};
 use crate::{report::percent, stats::mean};
 
 /// Flagged items that the table names.
 const NAMED: usize = 10;
+
+/// What was found of a task's items.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OfTask {
+    /// The task's number.
+    pub task: String,
+    /// Items.
+    pub items: usize,
+    /// Flagged items.
+    pub flagged: usize,
+    /// The mean share of a question that stands in court documents and given records.
+    pub share: Option<f64>,
+    /// The mean share of a question that stands in statutes and what was derived from them.
+    pub statute_share: Option<f64>,
+    /// Answers that were looked for.
+    pub answers: usize,
+    /// Answers that were found.
+    pub found: usize,
+}
+
+/// Counts and shares by task.
+pub fn by_task(findings: &[Finding]) -> Vec<OfTask> {
+    let of_task = |findings: &[Finding]| {
+        let count = |is_so: fn(&Finding) -> bool| findings.iter().filter(|finding| is_so(finding)).count();
+        OfTask {
+            task: findings[0].task.clone(),
+            items: findings.len(),
+            flagged: count(|finding| finding.flagged),
+            share: mean(findings.iter().filter_map(|finding| finding.share)),
+            statute_share: mean(findings.iter().filter_map(|finding| finding.statute_share)),
+            answers: count(|finding| finding.answer.is_some()),
+            found: count(|finding| finding.answer == Some(true)),
+        }
+    };
+    findings.chunk_by(|a, b| a.task == b.task).map(of_task).collect()
+}
 
 /// A line for each task, and the flagged items that are nearest to a training text.
 pub fn table(contamination: &Contamination) -> String {
@@ -16,18 +54,11 @@ pub fn table(contamination: &Contamination) -> String {
          {:<4}  {:>5}  {:>7}  {:>10}  {:>12}  {:>8}  {:>7}\n",
         "task", "items", "flagged", "mean share", "in statutes", "answers", "found"
     );
-    for of_task in findings.chunk_by(|a, b| a.task == b.task) {
-        let count = |is_so: fn(&Finding) -> bool| of_task.iter().filter(|finding| is_so(finding)).count();
+    for OfTask { task, items, flagged, share, statute_share, answers, found } in by_task(findings) {
+        let (share, statute_share) = (percent(share), percent(statute_share));
         let _ = writeln!(
             text,
-            "{:<4}  {:>5}  {:>7}  {:>10}  {:>12}  {:>8}  {:>7}",
-            of_task[0].task,
-            of_task.len(),
-            count(|finding| finding.flagged),
-            percent(mean(of_task.iter().filter_map(|finding| finding.share))),
-            percent(mean(of_task.iter().filter_map(|finding| finding.statute_share))),
-            count(|finding| finding.answer.is_some()),
-            count(|finding| finding.answer == Some(true)),
+            "{task:<4}  {items:>5}  {flagged:>7}  {share:>10}  {statute_share:>12}  {answers:>8}  {found:>7}",
         );
     }
     let mut flagged: Vec<&Finding> = findings.iter().filter(|finding| finding.flagged).collect();

@@ -10,7 +10,10 @@ mod read;
 /// Rows as text.
 pub mod report;
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use corpus_format::legal::Split;
 use indicatif::ProgressBar;
@@ -111,7 +114,7 @@ pub struct Difference {
 }
 
 /// All that was measured.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// By model and kind.
     pub rows: Vec<Row>,
@@ -130,85 +133,105 @@ const ALL: &str = "all";
 /// A model, a corpus or a text that cannot be read; windows that cannot slide.
 pub fn perplexity(options: &Options) -> Result<Report> {
     let mut report = Report::default();
-    let documents = documents(options, &mut report.notes)?;
-    let first = of_model(options, &options.files, &documents, &mut report)?;
-    let Some(against) = &options.against else { return Ok(report) };
-    let files = Files { model: against.clone(), ..Files::default() };
-    let other = of_model(options, &files, &documents, &mut report)?;
-    let half = report.rows.len() / 2;
-    for row in 0..half {
-        let (a, b) = (&report.rows[row], &report.rows[half + row]);
-        let of_kind = of_kind(&documents, &a.kind);
-        let pairs: Vec<[f64; 3]> =
-            of_kind.iter().map(|&at| [first[at].nats, other[at].nats, documents[at].text.len() as f64]).collect();
-        let bits = |[first, other, bytes]: [f64; 3]| (first - other) / bytes / std::f64::consts::LN_2;
-        report.differences.push(Difference {
-            model: a.model.clone(),
-            against: b.model.clone(),
-            kind: a.kind.clone(),
-            bits_per_byte: a.bits_per_byte - b.bits_per_byte,
-            interval: interval(&pairs, options.bootstrap(), bits),
-        });
+    let documents = match &options.text {
+        Some(path) => vec![read::text(path)?],
+        None => documents(&options.corpus, &options.split, options.max_documents, &mut report.notes)?,
+    };
+    let mut measure = |files: &Files| {
+        let model = Model::open(files)?;
+        let windows = Windows::of(&model, options.context, options.stride)?;
+        Ok::<_, Error>(report.add(&model, &documents, windows, options.bootstrap()))
+    };
+    let first = measure(&options.files)?;
+    if let Some(against) = &options.against {
+        let other = measure(&Files { model: against.clone(), ..Files::default() })?;
+        report.compare(&documents, &first, &other, options.bootstrap());
     }
     Ok(report)
 }
 
-fn documents(options: &Options, notes: &mut Vec<String>) -> Result<Vec<Document>> {
-    if let Some(path) = &options.text {
-        return Ok(vec![read::text(path)?]);
-    }
-    let split = Split::ALL.iter().find(|split| split.as_str() == options.split).ok_or_else(|| Error::Invalid {
+/// The documents of a split of a corpus, of each kind the first `max`; what is left out is noted.
+///
+/// # Errors
+/// No such split, or a corpus that cannot be read.
+pub fn documents(corpus: &Path, split: &str, max: Option<usize>, notes: &mut Vec<String>) -> Result<Vec<Document>> {
+    let split = Split::ALL.iter().find(|known| known.as_str() == split).ok_or_else(|| Error::Invalid {
         at: "split".into(),
-        what: format!("`{}` is none; there are train and validation", options.split),
+        what: format!("`{split}` is none; there are train and validation"),
     })?;
-    read::corpus(&options.corpus, *split, options.max_documents, notes)
+    read::corpus(corpus, *split, max, notes)
 }
 
-/// Measure a model on all documents, and add its rows.
-fn of_model(options: &Options, files: &Files, documents: &[Document], report: &mut Report) -> Result<Vec<Measured>> {
-    let model = Model::open(files)?;
-    let windows = Windows::of(&model, options.context, options.stride)?;
-    let bar = ProgressBar::new(documents.len() as u64);
-    let mut measured = Vec::with_capacity(documents.len());
-    for document in documents {
-        measured.push(measure(&model, &document.text, windows));
-        bar.inc(1);
+impl Report {
+    /// Measure a model on all documents, and add its rows.
+    pub fn add(&mut self, model: &Model, documents: &[Document], windows: Windows, bootstrap: Bootstrap) -> OfModel {
+        let bar = ProgressBar::new(documents.len() as u64);
+        let mut measured = Vec::with_capacity(documents.len());
+        for document in documents {
+            measured.push(measure(model, &document.text, windows));
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let unknown: u64 = measured.iter().map(|measured| measured.unknown).sum();
+        if unknown > 0 {
+            let what = "tokens are unknown to the tokenizer: its bits a byte leave out what they stand for";
+            self.notes.push(format!("{}: {unknown} {what}", model.name));
+        }
+        for kind in kinds(documents) {
+            let of_kind = of_kind(documents, kind);
+            let pairs: Vec<[f64; 2]> =
+                of_kind.iter().map(|&at| [measured[at].nats, documents[at].text.len() as f64]).collect();
+            let tokens: u64 = of_kind.iter().map(|&at| measured[at].tokens).sum();
+            let [nats, bytes] = pairs.iter().fold([0.0; 2], |sum, pair| [sum[0] + pair[0], sum[1] + pair[1]]);
+            let bits = |[nats, bytes]: [f64; 2]| nats / bytes / std::f64::consts::LN_2;
+            self.rows.push(Row {
+                model: model.name.clone(),
+                kind: kind.to_owned(),
+                documents: of_kind.len(),
+                bytes: bytes as u64,
+                tokens,
+                nats_per_token: nats / tokens as f64,
+                perplexity: (nats / tokens as f64).exp(),
+                bits_per_byte: bits([nats, bytes]),
+                interval: interval(&pairs, bootstrap, bits),
+                context: windows.context,
+                stride: windows.stride,
+            });
+        }
+        OfModel { model: model.name.clone(), measured }
     }
-    bar.finish_and_clear();
-    let unknown: u64 = measured.iter().map(|measured| measured.unknown).sum();
-    if unknown > 0 {
-        report.notes.push(format!(
-            "{}: {unknown} tokens are unknown to the tokenizer: its bits a byte leave out what they stand for",
-            model.name
-        ));
+
+    /// Add how much better one model foresees the same documents than another.
+    pub fn compare(&mut self, documents: &[Document], first: &OfModel, other: &OfModel, bootstrap: Bootstrap) {
+        for kind in kinds(documents) {
+            let triples: Vec<[f64; 3]> = of_kind(documents, kind)
+                .into_iter()
+                .map(|at| [first.measured[at].nats, other.measured[at].nats, documents[at].text.len() as f64])
+                .collect();
+            let bits = |[first, other, bytes]: [f64; 3]| (first - other) / bytes / std::f64::consts::LN_2;
+            let sums = triples.iter().fold([0.0; 3], |sum, next| std::array::from_fn(|i| sum[i] + next[i]));
+            self.differences.push(Difference {
+                model: first.model.clone(),
+                against: other.model.clone(),
+                kind: kind.to_owned(),
+                bits_per_byte: bits(sums),
+                interval: interval(&triples, bootstrap, bits),
+            });
+        }
     }
-    let mut kinds: Vec<&str> = documents.iter().map(|document| document.kind.as_str()).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    // One kind is all there is.
-    kinds.extend((kinds.len() > 1).then_some(ALL));
-    for kind in kinds {
-        let of_kind = of_kind(documents, kind);
-        let pairs: Vec<[f64; 2]> =
-            of_kind.iter().map(|&at| [measured[at].nats, documents[at].text.len() as f64]).collect();
-        let tokens: u64 = of_kind.iter().map(|&at| measured[at].tokens).sum();
-        let [nats, bytes] = pairs.iter().fold([0.0; 2], |sum, pair| [sum[0] + pair[0], sum[1] + pair[1]]);
-        let bits = |[nats, bytes]: [f64; 2]| nats / bytes / std::f64::consts::LN_2;
-        report.rows.push(Row {
-            model: model.name.clone(),
-            kind: kind.to_owned(),
-            documents: of_kind.len(),
-            bytes: bytes as u64,
-            tokens,
-            nats_per_token: nats / tokens as f64,
-            perplexity: (nats / tokens as f64).exp(),
-            bits_per_byte: bits([nats, bytes]),
-            interval: interval(&pairs, options.bootstrap(), bits),
-            context: windows.context,
-            stride: windows.stride,
-        });
-    }
-    Ok(measured)
+}
+
+/// What a model was measured to make of each document.
+pub struct OfModel {
+    model: String,
+    measured: Vec<Measured>,
+}
+
+/// The kinds of documents, and all of them where there are several.
+fn kinds(documents: &[Document]) -> Vec<&str> {
+    let kinds: BTreeSet<&str> = documents.iter().map(|document| document.kind.as_str()).collect();
+    let all = (kinds.len() > 1).then_some(ALL);
+    kinds.into_iter().chain(all).collect()
 }
 
 /// The places of the documents of a kind.
