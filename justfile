@@ -59,9 +59,9 @@ report predictions *arguments: _build
 contamination items *arguments: _build
     @"{{evaluator}}" contamination "{{items}}" {{arguments}}
 
-# Run a model: chat MODEL, infer MODEL INPUT --out OUT, lawbench MODEL --items DIR --out DIR, perplexity MODEL.
-evaluate *arguments: _build
-    @"{{evaluator}}" {{arguments}}
+# Evaluate models on what was held out and on LawBench → data/reports/evaluation; by default those of the recipes above.
+evaluate config="evaluator/configs/smoke.toml": _build
+    @"{{evaluator}}" run "{{config}}"
 
 # Run all tests.
 test: _build _readers

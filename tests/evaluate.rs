@@ -98,6 +98,60 @@ fn a_run_answers_as_its_exported_model_does_and_killed_runs_go_on() {
 }
 
 #[test]
+fn a_configuration_is_evaluated_whole_on_one_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let config = train::tiny(folder.path(), &[]);
+    for arguments in [["train", arg(&config)], ["export", arg(&path("run"))]] {
+        let output = program("trainer").args(arguments).output().expect("trainer starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    items(&path("items"));
+    let evaluation = format!(
+        "corpus = '{shards}'\noutput = '{out}'\ntemplate = 'alpaca'\n\
+         [[models]]\nmodel = '{run}'\n[[models]]\nmodel = '{run}/model'\n\
+         [generate]\nmax_new_tokens = 8\ncontext = 512\n[perplexity]\nmax_documents = 3\ncontext = 128\n\
+         [held_out]\nper_kind = 2\n[lawbench]\nitems = '{items}'\n",
+        shards = train::shared().join("shards").display(),
+        out = path("out").display(),
+        run = path("run").display(),
+        items = path("items").display(),
+    );
+    put(&path("evaluation.toml"), evaluation);
+    let run = || evaluator_ok(&["run", arg(&path("evaluation.toml"))]);
+    let printed = run();
+    assert!(printed.contains("bits/byte") && printed.contains("report") && printed.contains("mean"), "{printed}");
+    let report: Value =
+        serde_json::from_slice(&fs_err::read(path("out/report.json")).expect("read")).expect("the figures are JSON");
+    // The run and what was exported of it are the same model.
+    for difference in report["perplexity"]["differences"].as_array().expect("differences") {
+        assert_eq!(difference["bits_per_byte"], json!(0.0), "{difference}");
+    }
+    let held_out = report["held_out"].as_array().expect("rows");
+    assert!(held_out.len() >= 2 && held_out.iter().all(|row| row["records"].as_u64().is_some_and(|n| n <= 2)));
+    let tasks =
+        |key: &str| report[key].as_array().expect(key).iter().map(|row| row["task"].clone()).collect::<Vec<_>>();
+    assert_eq!(tasks("rows"), ["1-2", "3-4", "1-2", "3-4"]);
+    assert_eq!((tasks("failures"), tasks("contamination")), (tasks("rows"), vec![json!("1-2"), json!("3-4")]));
+    assert!(report["citations"].as_array().is_some_and(|cited| cited.len() == 2));
+    let ran = &report["ran"];
+    assert!(ran["models"].as_array().is_some_and(|models| models.len() == 2), "{ran}");
+    assert!(["config", "corpus", "flagged"].iter().all(|hash| ran[*hash].as_str().is_some_and(|h| h.len() == 64)));
+    assert!(ran["models"][0]["model"].is_string() && ran["models"][0]["template"] == "alpaca", "{ran}");
+
+    let page = fs_err::read_to_string(path("out/index.html")).expect("read");
+    for section in ["Held-out documents", "Held-out records", "Citations in answers", "How answers ended", "What ran"] {
+        assert!(page.contains(section), "{section}");
+    }
+    // All answers are there: they are taken as they are.
+    let answers = fs_err::read(path("out/answers/held_out/run.jsonl")).expect("read");
+    let spoiled = String::from_utf8(answers).expect("text").replacen("\"prediction\":\"", "\"prediction\":\"又", 1);
+    put(&path("out/answers/held_out/run.jsonl"), &spoiled);
+    run();
+    assert_eq!(fs_err::read_to_string(path("out/answers/held_out/run.jsonl")).expect("read"), spoiled);
+}
+
+#[test]
 fn a_known_model_is_run_by_every_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

@@ -40,6 +40,9 @@ pub mod traits;
 pub mod citations;
 /// How two models differ, item by item.
 pub mod compare;
+/// A configuration → every measure of its models, and one page.
+pub mod suite;
+
 /// Which items stand in the texts that a model was trained on.
 pub mod contamination;
 

@@ -5,7 +5,7 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{Chat, Citations, Compare, Contamination, Infer, Lawbench, Perplexity, Report, Score};
+use commands::{Chat, Citations, Compare, Contamination, Infer, Lawbench, Perplexity, Report, Run, Score};
 use corpus_format::error::print_chain;
 
 /// Runs and measures models: answers, perplexity, LawBench's scores, comparisons, citations.
@@ -18,6 +18,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run a whole evaluation: models through every measure that a configuration asks for, and one page on all.
+    Run(Run),
     /// Talk with a model.
     Chat(Chat),
     /// Answer a file of records with a model.
@@ -43,6 +45,7 @@ const HELP: &str = include_str!("help.txt");
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Run(run) => run.run(),
         Command::Chat(chat) => chat.run(),
         Command::Infer(infer) => infer.run(),
         Command::Lawbench(lawbench) => lawbench.run(),

@@ -71,6 +71,17 @@ pub fn interval(low: Option<f64>, high: Option<f64>) -> String {
     if low.is_none() && high.is_none() { "-".to_owned() } else { format!("{} {}", percent(low), percent(high)) }
 }
 
+/// Characters that are shown of an example's text.
+const SHOWN: usize = 400;
+
+/// The first characters of a text; an ellipsis says that there are more.
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +115,12 @@ mod tests {
              m      3-6   accuracy        100.00     97.50 102.50        0.00    500\n\
              m      mean  of 2  tasks      75.00      70.00 80.00\n"
         );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let text = "法".repeat(SHOWN);
+        assert_eq!(shortened(&text), text);
+        assert_eq!(shortened(&format!("{text}条")), format!("{text}…"));
     }
 }

@@ -38,7 +38,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    pub(super) fn of<'a>(
+    pub(crate) fn of<'a>(
         model: &str,
         task: &Task,
         answers: impl Iterator<Item = (&'a Kept, &'a str)>,

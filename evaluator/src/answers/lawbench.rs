@@ -14,12 +14,20 @@ use crate::{
     write_file,
 };
 
-/// What is answered, and where to.
+/// Who answers what.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// Who answers.
     #[command(flatten)]
     pub session: super::Options,
+    /// What is answered.
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// What is answered, and where to.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Asked {
     /// A folder with LawBench's items, TASK.json, or with such a folder for each split.
     #[arg(long)]
     pub items: PathBuf,
@@ -42,6 +50,9 @@ struct Item {
     question: String,
     answer: String,
 }
+
+/// A task with its items.
+type Items = (&'static Task, Vec<Item>);
 
 /// An answer as LawBench keeps it.
 #[derive(Serialize)]
@@ -70,28 +81,43 @@ impl Item {
 /// # Errors
 /// Items that are none, a model that cannot be read, answers that were made otherwise.
 pub fn lawbench(options: Options, split: &str) -> Result<(Scores, Vec<Failures>)> {
-    let tasks = read(&options.items, split, &options.tasks)?;
-    let session = Session::open(options.session)?;
-    let folder = options.out.join(split).join(&session.model.name);
+    let Options { session, asked } = options;
+    let tasks = read(&asked.items, split, &asked.tasks)?;
+    let session = Session::open(session)?;
+    let failures = answer_tasks(&session, &tasks, &asked, split)?;
+    let folder = asked.out.join(split).join(&session.model.name);
+    let is_here = |task: &str| tasks.iter().any(|(here, _)| here.id == task);
+    let mut scores = run::score_model(&folder, split, asked.mode)?;
+    scores.retain(is_here);
+    Ok((scores, failures))
+}
+
+/// Answer the items of `split`: how the answers ended.
+///
+/// # Errors
+/// Items that are none, answers that were made otherwise.
+pub fn answer(session: &Session, asked: &Asked, split: &str) -> Result<Vec<Failures>> {
+    answer_tasks(session, &read(&asked.items, split, &asked.tasks)?, asked, split)
+}
+
+fn answer_tasks(session: &Session, tasks: &[Items], asked: &Asked, split: &str) -> Result<Vec<Failures>> {
+    let folder = asked.out.join(split).join(&session.model.name);
     let mut failures = Vec::new();
-    for (task, items) in &tasks {
-        let asked = |item: &Item| Record { instruction: item.prompt(), ..Record::default() };
-        let prompts = session.prompts(&items.iter().map(asked).collect::<Vec<_>>())?;
+    for (task, items) in tasks {
+        let record = |item: &Item| Record { instruction: item.prompt(), ..Record::default() };
+        let prompts = session.prompts(&items.iter().map(record).collect::<Vec<_>>())?;
         let path = folder.join(format!("{}.jsonl", task.id));
         let mut log = Log::open(&path, &session.settings(&prompts), prompts.len())?;
         session.answer(&prompts, &mut log, |_| Map::new())?;
         write(&folder.join(format!("{}.json", task.id)), items, &log)?;
         let answers = log.records().map(|record| (record, items[record.item].answer.as_str()));
-        failures.push(Failures::of(&session.model.name, task, answers, options.mode));
+        failures.push(Failures::of(&session.model.name, task, answers, asked.mode));
     }
-    let is_here = |task: &str| tasks.iter().any(|(here, _)| here.id == task);
-    let mut scores = run::score_model(&folder, split, options.mode)?;
-    scores.retain(is_here);
-    Ok((scores, failures))
+    Ok(failures)
 }
 
 /// The items of the tasks that are asked for, in the order of the tasks.
-fn read(folder: &Path, split: &str, wanted: &[String]) -> Result<Vec<(&'static Task, Vec<Item>)>> {
+fn read(folder: &Path, split: &str, wanted: &[String]) -> Result<Vec<Items>> {
     static ALL: [Task; 20] = TASKS;
     if let Some(unknown) = wanted.iter().find(|id| ALL.iter().all(|task| task.id != id.as_str())) {
         return Err(Error::Invalid { at: "tasks".into(), what: format!("LawBench has no task `{unknown}`") });

@@ -77,13 +77,32 @@ impl Log {
         } else if !beside.exists() {
             return Err(Error::invalid(path, "is there already, and nothing says what made it; it is left alone"));
         } else {
-            let text = fs_err::read_to_string(&beside)?;
-            let before = serde_json::from_str(&text).map_err(|e| Error::invalid(&beside, e.to_string()))?;
-            check(path, &before, settings)?;
+            check(path, &Self::settings(path)?.unwrap_or_default(), settings)?;
         }
         let records = read(path, num_items)?;
         let file = fs_err::OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self { path: path.to_owned(), file, records })
+    }
+
+    /// What made the answers of a file, where the file beside it says so.
+    ///
+    /// # Errors
+    /// A file that is there and is none of settings.
+    pub fn settings(path: &Path) -> Result<Option<Value>> {
+        let beside = beside(path);
+        if !beside.exists() {
+            return Ok(None);
+        }
+        let text = fs_err::read_to_string(&beside)?;
+        serde_json::from_str(&text).map(Some).map_err(|e| Error::invalid(&beside, e.to_string()))
+    }
+
+    /// The answers of a file, in the order of their items.
+    ///
+    /// # Errors
+    /// A file that is no such one.
+    pub fn read(path: &Path) -> Result<Vec<Record>> {
+        Ok(read(path, usize::MAX)?.into_values().collect())
     }
 
     /// Whether an item has its answer.

@@ -9,6 +9,9 @@ pub mod infer;
 /// LawBench's items.
 pub mod lawbench;
 
+/// Instruction records that no model was trained on.
+pub mod held_out;
+
 /// Answers as they are kept.
 mod log;
 /// Records → prompts that leave room for an answer.

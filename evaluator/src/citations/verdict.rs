@@ -76,6 +76,12 @@ pub struct Asked {
     pub max_distance: f64,
 }
 
+impl Default for Asked {
+    fn default() -> Self {
+        Self { day: None, is_complete: false, max_distance: 0.15 }
+    }
+}
+
 /// What was found of a citation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {

@@ -26,7 +26,7 @@ pub struct Citations {
     #[arg(long)]
     complete: bool,
     /// The share of a quotation that may differ from the article.
-    #[arg(long, default_value_t = 0.15, value_name = "SHARE")]
+    #[arg(long, default_value_t = Asked::default().max_distance, value_name = "SHARE")]
     max_distance: f64,
     /// Print a JSON line for each citation in place of a table.
     #[arg(long)]

@@ -8,6 +8,7 @@ mod infer;
 mod lawbench;
 mod perplexity;
 mod report;
+mod run;
 mod score;
 
 pub use chat::Chat;
@@ -18,6 +19,7 @@ pub use infer::Infer;
 pub use lawbench::Lawbench;
 pub use perplexity::Perplexity;
 pub use report::Report;
+pub use run::Run;
 pub use score::Score;
 
 use std::io::Write as _;

@@ -1,12 +1,12 @@
 //! Defines `evaluator report`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use evaluator::{
     Mode, Result,
     compare::Settings,
-    page::{Request, evaluate, render},
+    page::{Evaluation, Extra, Request, evaluate, render},
     write_file,
 };
 
@@ -46,21 +46,32 @@ impl Report {
     /// Evaluate, and write page and figures.
     pub fn run(self) -> Result<()> {
         let evaluation = evaluate(&Request {
-            predictions: &self.predictions,
+            predictions: Some(&self.predictions),
             split: self.split.name(),
             mode: self.mode,
             settings: Settings { bootstrap: self.drawing.into(), min_items: self.min_items },
             against: self.against.as_deref(),
             corpus: self.corpus.as_deref(),
             flagged: self.flagged.as_deref(),
-            command: std::env::args().skip(1).fold("evaluator".to_owned(), |line, argument| line + " " + &argument),
+            command: command_line(),
+            extra: Extra::default(),
         })?;
         warn(&evaluation.warnings);
-        let page = self.out.join("index.html");
-        write_file(&page, render(&evaluation)?.as_bytes())?;
-        // Text, numbers and nothing: all of it has a JSON form.
-        let figures = serde_json::to_string_pretty(&evaluation).unwrap_or_default() + "\n";
-        write_file(&self.out.join("report.json"), figures.as_bytes())?;
-        print(&format!("report  {}\n", page.display()))
+        write(&evaluation, &self.out)
     }
+}
+
+/// The command, as it was given.
+pub(super) fn command_line() -> String {
+    std::env::args().skip(1).fold("evaluator".to_owned(), |line, argument| line + " " + &argument)
+}
+
+/// Write page and figures to a folder, and say where.
+pub(super) fn write(evaluation: &Evaluation, folder: &Path) -> Result<()> {
+    let page = folder.join("index.html");
+    write_file(&page, render(evaluation)?.as_bytes())?;
+    // Text, numbers and nothing: all of it has a JSON form.
+    let figures = serde_json::to_string_pretty(evaluation).unwrap_or_default() + "\n";
+    write_file(&folder.join("report.json"), figures.as_bytes())?;
+    print(&format!("report  {}\n", page.display()))
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// How answers are generated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
+#[serde(default)]
 pub struct Options {
     /// Tokens that an answer has at most.
     #[arg(long, default_value_t = 512)]

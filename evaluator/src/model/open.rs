@@ -7,7 +7,7 @@ use std::{
 
 use candle_core::DType;
 use corpus_format::reader::hash_file;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use trainer::{
     Config, checkpoint,
     model::{
@@ -24,7 +24,8 @@ use super::Llama;
 use crate::{Error, Result};
 
 /// Where a model lies.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+#[serde(deny_unknown_fields)]
 pub struct Files {
     /// A folder with config.json, weights and tokenizer.model; or a run of the trainer, or one of its checkpoints.
     pub model: PathBuf,

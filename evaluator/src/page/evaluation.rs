@@ -1,17 +1,21 @@
 //! Defines everything that a page shows, and gathers it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use corpus_format::{Index, reader::hash_file};
+use corpus_format::{Corpus, Index, reader::hash_file};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::examples::worst;
 use crate::{
     Error, Mode, Result,
+    answers::{Log, failures::Failures, held_out},
     bounds::Bounds,
+    citations::{Asked, Laws, Summary, check_file},
     compare::{Comparison, Settings, Side, compare},
-    contamination::Flagged,
+    contamination::{Flagged, OfTask},
+    lawbench::task,
+    perplexity::Report,
     run::{self, Mean, Row, Scores},
     stats::Bootstrap,
 };
@@ -19,8 +23,8 @@ use crate::{
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
-    /// The folder of models.
-    pub predictions: &'a Path,
+    /// The folder of models' answers to LawBench, where there are any.
+    pub predictions: Option<&'a Path>,
     /// Which split the answers are to.
     pub split: &'a str,
     /// Which faults of the published scorer are kept.
@@ -35,6 +39,23 @@ pub struct Request<'a> {
     pub flagged: Option<&'a Path>,
     /// The command, as it was given.
     pub command: String,
+    /// What was measured beside LawBench.
+    pub extra: Extra,
+}
+
+/// What was measured beside LawBench.
+#[derive(Debug, Clone, Default)]
+pub struct Extra {
+    /// SHA-256 of the configuration.
+    pub config: Option<String>,
+    /// How well held-out documents are foreseen.
+    pub perplexity: Option<Report>,
+    /// How near answers to held-out records come.
+    pub held_out: Vec<held_out::Row>,
+    /// Files of these answers.
+    pub answers: Vec<PathBuf>,
+    /// How much of LawBench stands in the corpus.
+    pub contamination: Vec<OfTask>,
 }
 
 /// Everything that a page shows.
@@ -42,6 +63,16 @@ pub struct Request<'a> {
 pub struct Evaluation {
     /// What ran.
     pub ran: Ran,
+    /// How well held-out documents are foreseen.
+    pub perplexity: Option<Report>,
+    /// How near answers to held-out records come.
+    pub held_out: Vec<held_out::Row>,
+    /// Whether what answers cite exists and is right.
+    pub citations: Vec<Summary>,
+    /// How answers to LawBench ended.
+    pub failures: Vec<Failures>,
+    /// How much of LawBench stands in the corpus.
+    pub contamination: Vec<OfTask>,
     /// A row for each model and task.
     pub rows: Vec<Row>,
     /// The mean of each model over its tasks.
@@ -72,8 +103,28 @@ pub struct Ran {
     pub corpus: Option<String>,
     /// SHA-256 of the file of flagged items, where one was given.
     pub flagged: Option<String>,
+    /// SHA-256 of the configuration, where there was one.
+    pub config: Option<String>,
+    /// What answered, as far as the files beside the answers say.
+    pub models: Vec<Answerer>,
     /// The files of answers.
     pub predictions: Vec<PredictionFile>,
+}
+
+/// What answered: hashes of its files, and the template. Nothing where it has none, such as an adapter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Answerer {
+    /// What it is called.
+    pub name: String,
+    /// SHA-256 of its weights.
+    pub model: Option<String>,
+    /// SHA-256 of its adapter.
+    pub adapter: Option<String>,
+    /// SHA-256 of its tokenizer.
+    pub tokenizer: Option<String>,
+    /// The chat template.
+    pub template: Option<String>,
 }
 
 /// A file of answers.
@@ -124,7 +175,10 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
     let bootstrap = request.settings.bootstrap;
     let flagged = request.flagged.map(|path| Ok::<_, Error>((Flagged::read(path)?, hash_file(path)?.1))).transpose()?;
     let corpus = request.corpus.map(Index::read).transpose()?.map(|index| index.build_key);
-    let mut scores = run::score(request.predictions, request.split, request.mode)?;
+    let mut scores = match request.predictions {
+        Some(folder) => run::score(folder, request.split, request.mode)?,
+        None => Scores { mode: request.mode, ..Scores::default() },
+    };
     scores.draw_intervals(bootstrap);
     if let Some((flagged, _)) = &flagged {
         scores.without(flagged, bootstrap);
@@ -144,11 +198,84 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
         bootstrap,
         corpus,
         flagged: flagged.map(|(_, sha256)| sha256),
+        config: request.extra.config.clone(),
+        models: answerers(request, &scores)?,
         predictions: predictions.collect::<Result<_>>()?,
     };
     let examples = examples(&scores)?;
+    let (citations, failures) = (citations(request, &scores)?, failures(&scores, request.mode)?);
     let warnings = [scores.above_gold(&bounds), scores.warnings].concat();
-    Ok(Evaluation { ran, rows: scores.rows, means, bounds, comparisons, examples, warnings })
+    let Extra { perplexity, held_out, contamination, .. } = request.extra.clone();
+    let rows = scores.rows;
+    Ok(Evaluation {
+        ran,
+        perplexity,
+        held_out,
+        citations,
+        failures,
+        contamination,
+        rows,
+        means,
+        bounds,
+        comparisons,
+        examples,
+        warnings,
+    })
+}
+
+/// What the files beside answers say of who gave them: each once.
+fn answerers(request: &Request, scores: &Scores) -> Result<Vec<Answerer>> {
+    let of_lawbench =
+        scores.files.iter().zip(&scores.rows).map(|(file, row)| (file.with_extension("jsonl"), &*row.model));
+    let of_held_out = request.extra.answers.iter().map(|path| {
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        (path.clone(), name)
+    });
+    let mut all: Vec<Answerer> = Vec::new();
+    for (log, name) in of_held_out.chain(of_lawbench) {
+        let Some(settings) = Log::settings(&log)? else { continue };
+        // What else they tell decides answers, not who answered.
+        let told: Answerer = serde_json::from_value(settings).unwrap_or_default();
+        let answerer = Answerer { name: name.to_owned(), ..told };
+        if !all.contains(&answerer) {
+            all.push(answerer);
+        }
+    }
+    Ok(all)
+}
+
+/// How the answers of each file ended, where the file beside it says so.
+fn failures(scores: &Scores, mode: Mode) -> Result<Vec<Failures>> {
+    let mut all = Vec::new();
+    for (file, row) in scores.files.iter().zip(&scores.rows) {
+        let log = file.with_extension("jsonl");
+        let Some((_, task)) = task(row.task).filter(|_| log.exists()) else { continue };
+        let kept = Log::read(&log)?;
+        let references = scores.references.get(row.task).map_or(&[][..], Vec::as_slice);
+        let answers = kept.iter().filter_map(|kept| Some((kept, references.get(kept.item)?.as_str())));
+        all.push(Failures::of(&row.model, task, answers, mode));
+    }
+    Ok(all)
+}
+
+/// Tasks of LawBench whose answers cite articles.
+const CITING: [&str; 3] = ["1-1", "3-2", "3-8"];
+
+/// What answers cite, checked against the corpus where there is one.
+fn citations(request: &Request, scores: &Scores) -> Result<Vec<Summary>> {
+    let Some(corpus) = request.corpus else { return Ok(Vec::new()) };
+    let name = |path: &PathBuf| path.file_stem().unwrap_or_default().display().to_string();
+    let held_out = request.extra.answers.iter().map(|path| (format!("{} held out", name(path)), path));
+    let lawbench = scores.files.iter().zip(&scores.rows);
+    let lawbench = lawbench
+        .filter(|(_, row)| CITING.contains(&row.task))
+        .map(|(path, row)| (format!("{} {}", row.model, row.task), path));
+    let files: Vec<(String, &PathBuf)> = held_out.chain(lawbench).collect();
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (laws, asked) = (Laws::read(&Corpus::open(corpus)?)?, Asked::default());
+    files.iter().map(|(name, path)| Ok(Summary::from(&check_file(name, path, &laws, &asked)?))).collect()
 }
 
 /// Each other model against the one that is asked for, or the best.
@@ -158,7 +285,7 @@ fn comparisons(request: &Request, scores: &Scores, means: &[Mean]) -> Result<Vec
     let models: Vec<&str> = means.iter().map(|mean| mean.model.as_str()).collect();
     if !models.contains(&against) {
         let what = format!("no model {against:?} to compare with; there are {}", models.join(", "));
-        return Err(Error::invalid(request.predictions, what));
+        return Err(Error::invalid(request.predictions.unwrap_or(Path::new("models")), what));
     }
     let side = |model: &str| Side {
         model: model.to_owned(),

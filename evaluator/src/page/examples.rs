@@ -7,12 +7,11 @@ use crate::{
     Result,
     items::TaskItems,
     lawbench::{questions, read_told},
+    report::shortened,
 };
 
 /// Examples of a model in a task.
 const EXAMPLES: usize = 3;
-/// Characters that are shown of a text.
-const SHOWN: usize = 400;
 
 /// The answers of a task that score least among those in which something could be judged.
 pub(super) fn worst(of_task: &TaskItems, file: &Path) -> Result<Vec<Example>> {
@@ -39,24 +38,4 @@ pub(super) fn worst(of_task: &TaskItems, file: &Path) -> Result<Vec<Example>> {
         })
     };
     Ok(scored.into_iter().filter_map(example).collect())
-}
-
-/// The first characters of a text; an ellipsis says that there are more.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_is_cut_between_characters() {
-        let text = "法".repeat(SHOWN);
-        assert_eq!(shortened(&text), text);
-        assert_eq!(shortened(&format!("{text}条")), format!("{text}…"));
-    }
 }

@@ -4,14 +4,18 @@ mod evaluation;
 mod examples;
 mod plot;
 
-pub use evaluation::{Evaluation, Example, PredictionFile, Ran, Request, evaluate};
+pub use evaluation::{Answerer, Evaluation, Example, Extra, PredictionFile, Ran, Request, evaluate};
+
+use std::collections::BTreeSet;
 
 use minijinja::{Environment, Value, context};
 
 use crate::{
     Mode, Result,
+    answers::held_out,
     compare::p_value,
     lawbench::task,
+    perplexity,
     report::percent,
     run::{Mean, Row},
 };
@@ -25,6 +29,7 @@ pub fn render(evaluation: &Evaluation) -> Result<String> {
     environment.add_filter("percent", |share: Option<f64>| percent(share));
     environment
         .add_filter("signed", |share: Option<f64>| share.map_or("-".to_owned(), |s| format!("{:+.2}", 100.0 * s)));
+    environment.add_filter("fixed", |number: f64| format!("{number:.4}"));
     environment.add_filter("p", |p: Option<f64>| p_value(p));
     environment.add_template("page.html", include_str!("page.html"))?;
     let tasks: Vec<Value> = evaluation.tasks().into_iter().map(|id| task_of(evaluation, id)).collect();
@@ -38,8 +43,56 @@ pub fn render(evaluation: &Evaluation) -> Result<String> {
             context! { comparison, plots }
         })
         .collect();
+    let (foreseen, held_out) = (foreseen(evaluation), held_out(evaluation));
+    let title = title(evaluation);
     let page = environment.get_template("page.html")?;
-    Ok(page.render(context! { evaluation, tasks, means, comparisons })?)
+    Ok(page.render(context! { evaluation, title, foreseen, held_out, tasks, means, comparisons })?)
+}
+
+/// What was evaluated, in a line.
+fn title(evaluation: &Evaluation) -> String {
+    let measured = evaluation.perplexity.iter().flat_map(|report| &report.rows).map(|row| row.model.as_str());
+    let answered = evaluation.held_out.iter().map(|row| row.model.as_str());
+    let scored = evaluation.rows.iter().map(|row| row.model.as_str());
+    let models = measured.chain(answered).chain(scored).collect::<BTreeSet<&str>>().len();
+    format!("Evaluation of {models} model{}", if models == 1 { "" } else { "s" })
+}
+
+/// Rows of any kind by what `name` says of them, in the order in which they first occur.
+fn by_name<'a, T>(rows: impl Iterator<Item = &'a T>, name: impl Fn(&T) -> &str, row: impl Fn(&T) -> Value) -> Vec<Value>
+where
+    T: 'a,
+{
+    let mut all: Vec<(&str, Vec<Value>)> = Vec::new();
+    for of in rows {
+        match all.iter_mut().find(|(known, _)| *known == name(of)) {
+            Some((_, rows)) => rows.push(row(of)),
+            None => all.push((name(of), vec![row(of)])),
+        }
+    }
+    all.into_iter().map(|(name, rows)| context! { name, rows }).collect()
+}
+
+/// Bits a byte by kind of documents, on a scale that the worst of them fills.
+fn foreseen(evaluation: &Evaluation) -> Vec<Value> {
+    let rows = || evaluation.perplexity.iter().flat_map(|report| &report.rows);
+    let ends = rows().map(|row| row.interval.map_or(row.bits_per_byte, |interval| interval.high));
+    let scale = ends.fold(0.0, f64::max);
+    let place = |bits: f64| if scale > 0.0 { bits / scale } else { 0.0 };
+    let row = |row: &perplexity::Row| {
+        let (low, high) = (row.interval.map(|i| place(i.low)), row.interval.map(|i| place(i.high)));
+        context! { row, plot => plot::score(Some(place(row.bits_per_byte)), low, high) }
+    };
+    by_name(rows(), |row| &row.kind, row)
+}
+
+/// ROUGE-L by kind of records.
+fn held_out(evaluation: &Evaluation) -> Vec<Value> {
+    let row = |row: &held_out::Row| {
+        let (low, high) = (row.interval.map(|i| i.low), row.interval.map(|i| i.high));
+        context! { row, plot => plot::score(row.rouge_l, low, high) }
+    };
+    by_name(evaluation.held_out.iter(), |row| row.kind, row)
 }
 
 /// A task with the row of each model, and what they are read against.
@@ -102,10 +155,17 @@ mod tests {
             bootstrap: Bootstrap::default(),
             corpus: Some("0123456789abcdef".into()),
             flagged: Some("fedcba".into()),
+            config: None,
+            models: Vec::new(),
             predictions: Vec::new(),
         };
         Evaluation {
             ran,
+            perplexity: None,
+            held_out: Vec::new(),
+            citations: Vec::new(),
+            failures: Vec::new(),
+            contamination: Vec::new(),
             rows: vec![row],
             means: Vec::new(),
             bounds: Vec::new(),
