@@ -81,16 +81,21 @@ fn every_verdict_is_told_from_the_others() {
         json!({"origin_prompt": [{"role": "HUMAN", "prompt": prompt}], "prediction": prediction, "refr": "答案:"})
     };
     let told = "任何单位和个人不得在湖泊保护范围内倾倒垃圾、排放污水";
-    put(
-        &dir.path().join("m/1-1.json"),
-        json!({"0": answer(2, told), "1": answer(5, told), "2": answer(8, "不知道")}).to_string(),
-    );
+    // The last one recites nothing, and is neither right nor wrong.
+    let answers = json!({"0": answer(2, told), "1": answer(5, told), "2": answer(8, told), "3": answer(2, "不知道")});
+    put(&dir.path().join("m/1-1.json"), answers.to_string());
     let table = printed(&["citations", arg(&dir.path().join("m")), "--corpus", arg(&corpus)]);
     for part in
         ["1-1.json", "ok                       1", "quote_mismatch           1", "no_such_article          1", "33.33"]
     {
         assert!(table.contains(part), "{part}\n{table}");
     }
+    let line = table.lines().find(|line| line.starts_with("1-1.json")).expect("a line");
+    assert_eq!(
+        line.split_whitespace().skip(1).take(3).collect::<Vec<_>>(),
+        ["4", "1", "3"],
+        "texts, uncited, citations"
+    );
     put(&dir.path().join("bad.jsonl"), "{\"text\": \"甲\"}\n{\"t\n");
     let bad = dir.path().join("bad.jsonl");
     let (ok, _, error) = evaluator(&["citations", arg(&bad), "--corpus", arg(&corpus)]);

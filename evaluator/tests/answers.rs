@@ -75,13 +75,16 @@ fn items_of_lawbench_are_answered_scored_and_their_failures_counted() {
         json!({"instruction": "选择。", "question": question, "answer": "正确答案：B。"})
     };
     fs_err::write(items.join("1-2.json"), json!((0..6).map(item).collect::<Vec<_>>()).to_string()).unwrap();
-    let options = |out: &str, batch| lawbench::Options {
+    let asking = |out: &str, batch, tasks: &[&str]| lawbench::Options {
         session: session(&model, batch),
-        items: items.clone(),
-        out: folder.path().join(out),
-        tasks: Vec::new(),
-        mode: Mode::Official,
+        asked: lawbench::Asked {
+            items: items.clone(),
+            out: folder.path().join(out),
+            tasks: tasks.iter().map(|task| (*task).to_owned()).collect(),
+            mode: Mode::Official,
+        },
     };
+    let options = |out: &str, batch| asking(out, batch, &[]);
     let (scores, failures) = lawbench::lawbench(options("out", 4), "zero_shot").unwrap();
     let [row] = &scores.rows[..] else { panic!("{scores:?}") };
     assert_eq!((row.model.as_str(), row.task, row.items), ("tiny", "1-2", 6));
@@ -112,9 +115,9 @@ fn items_of_lawbench_are_answered_scored_and_their_failures_counted() {
     }
 
     let refused = |options| lawbench::lawbench(options, "zero_shot").unwrap_err().to_string();
-    let unknown = refused(lawbench::Options { tasks: vec!["1-9".into()], ..options("out", 1) });
+    let unknown = refused(asking("out", 1, &["1-9"]));
     assert!(unknown.contains("LawBench has no task `1-9`"), "{unknown}");
-    let absent = refused(lawbench::Options { tasks: vec!["3-6".into()], ..options("out", 1) });
+    let absent = refused(asking("out", 1, &["3-6"]));
     assert!(absent.contains("3-6.json"), "{absent}");
     fs_err::write(items.join("1-2.json"), "[{\"instruction\": \"a\",\n\"question\": \"b\"}]").unwrap();
     let missing = refused(options("out", 1));
@@ -134,7 +137,8 @@ fn an_item_that_never_fits_is_kept_as_such() {
     let mut session = session(&model, 1);
     session.generate.context = Some(8);
     let out = folder.path().join("out");
-    let options = lawbench::Options { session, items, out: out.clone(), tasks: Vec::new(), mode: Mode::Strict };
+    let asked = lawbench::Asked { items, out: out.clone(), tasks: Vec::new(), mode: Mode::Strict };
+    let options = lawbench::Options { session, asked };
     let (_, failures) = lawbench::lawbench(options, "zero_shot").unwrap();
     assert_eq!((failures[0].too_long, failures[0].cut, failures[0].judged), (1, 1, 0));
     let kept = lines(&out.join("zero_shot/tiny/1-2.jsonl"));

@@ -122,8 +122,9 @@ fn of_text(file: &str, text: &Text, laws: &Laws, asked: &Asked) -> Vec<Cited> {
         .collect();
     // An answer that recites an article need not name it: the question does.
     if let Some(asked) = text.prompt.as_deref().and_then(|prompt| recited(prompt, laws)) {
-        let quote = Some(text.text.clone()).filter(|quote| letters(quote).count() >= MIN_QUOTE_LETTERS);
-        found = vec![(asked, quote)];
+        // An answer of a few letters recites nothing, and is right about nothing.
+        let is_told = letters(&text.text).count() >= MIN_QUOTE_LETTERS;
+        found = is_told.then(|| (asked, Some(text.text.clone()))).into_iter().collect();
     }
     let cited = |(citation, quote): (Citation, Option<String>)| {
         let Finding { verdict, title, article, distance, nearest } =
