@@ -17,7 +17,7 @@ fn refusal(files: &Files) -> String {
 }
 
 fn with_adapter(model: &Path, adapter: &Path) -> Files {
-    Files { model: model.to_owned(), adapter: Some(adapter.to_owned()), tokenizer: None }
+    Files { model: model.to_owned(), adapter: Some(adapter.to_owned()), ..Files::default() }
 }
 
 #[test]

@@ -35,6 +35,24 @@ pub struct Files {
     /// The tokenizer, where it does not lie beside the model.
     #[arg(long)]
     pub tokenizer: Option<PathBuf>,
+    /// What it is called in results; the names of its folder and its adapter's where absent.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+impl Files {
+    /// What the model is called.
+    pub fn name(&self) -> String {
+        let last = |path: &Path| {
+            let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        };
+        let of_folders = || match &self.adapter {
+            Some(adapter) => format!("{}+{}", last(&self.model), last(adapter)),
+            None => last(&self.model),
+        };
+        self.name.clone().unwrap_or_else(of_folders)
+    }
 }
 
 /// A model that can be run.
@@ -43,7 +61,7 @@ pub struct Model {
     pub llama: Llama,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// What it is called: the name of its folder, and of its adapter's.
+    /// What it is called.
     pub name: String,
     /// SHA-256 of its weights' files, of its adapter's and of its tokenizer.
     pub sha256: [Option<String>; 3],
@@ -61,9 +79,14 @@ impl Model {
     /// Open a model.
     ///
     /// # Errors
-    /// A folder that holds no whole model, an adapter that is not of this model, a tokenizer that is not.
+    /// A folder that holds no whole model, an adapter that is not of this model, a tokenizer that is not; a name that
+    /// no folder can have.
     pub fn open(files: &Files) -> Result<Self> {
         let folder = &files.model;
+        if files.name.as_ref().is_some_and(|name| name.is_empty() || name.starts_with('.') || name.contains('/')) {
+            let what = "it is to be the name of a folder: not empty, without / and not beginning with a point";
+            return Err(Error::Invalid { at: "name".into(), what: what.into() });
+        }
         if !folder.is_dir() {
             return Err(Error::invalid(folder, "there is no such folder"));
         }
@@ -83,7 +106,7 @@ impl Model {
         Ok(Self {
             llama: Llama::new(read.architecture, read.weights)?,
             tokenizer: read.tokenizer,
-            name: name(folder, files.adapter.as_deref()),
+            name: files.name(),
             sha256: [Some(read.sha256), adapter_sha256, Some(tokenizer_sha256)],
         })
     }
@@ -186,13 +209,4 @@ fn check_base(adapter: &Path, model: &Path, sha256: &str) -> Result<()> {
     }
     let what = format!("it was trained on {}, whose files are not those of {}", base.display(), model.display());
     Err(Error::invalid(&path, what))
-}
-
-/// The names of the folders.
-fn name(folder: &Path, adapter: Option<&Path>) -> String {
-    let last = |path: &Path| {
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-    };
-    adapter.map_or_else(|| last(folder), |adapter| format!("{}+{}", last(folder), last(adapter)))
 }

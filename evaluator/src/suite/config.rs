@@ -124,6 +124,11 @@ impl Config {
         if self.models.is_empty() {
             return Err("no [[models]]: there is nothing to evaluate".into());
         }
+        let mut names: Vec<String> = self.models.iter().map(Files::name).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two models are called {:?}; give one of them a `name` of its own", pair[0]));
+        }
         if self.perplexity.is_none() && self.held_out.is_none() && self.lawbench.is_none() {
             return Err("none of [perplexity], [held_out] and [lawbench]: there is nothing to evaluate by".into());
         }
@@ -159,6 +164,10 @@ mod tests {
         assert_eq!((config.held_out.unwrap().per_kind, config.batch, config.template.as_str()), (100, 16, "law"));
         for (text, expected) in [
             (models.to_owned(), "none of [perplexity], [held_out] and [lawbench]"),
+            (
+                format!("{models}[[models]]\nmodel = 'n/m'\n[held_out]"),
+                "two models are called \"m\"; give one of them a `name`",
+            ),
             ("output = 'o'\nmodels = []\n[held_out]\n".into(), "no [[models]]"),
             (format!("{models}[held_out]\nper_kind = 0"), "per_kind is 0"),
             (format!("{models}[lawbench]\nitems = 'i'\nsplit = 'two_shot'"), "lawbench.split is \"two_shot\""),
