@@ -6,8 +6,18 @@ use std::{
     process::Command,
 };
 
-const KERNELS: [&str; 8] =
-    ["adamw", "attention", "cross_entropy", "dropout", "embedding", "rms_norm", "rope", "swiglu"];
+const KERNELS: [&str; 10] = [
+    "adamw",
+    "attention",
+    "cross_entropy",
+    "decode",
+    "dropout",
+    "embedding",
+    "likeliest",
+    "rms_norm",
+    "rope",
+    "swiglu",
+];
 
 fn main() {
     println!("cargo:rerun-if-changed=kernels");

@@ -70,6 +70,33 @@ extern "C" __global__ void cross_entropy(bf16* logits, const int* targets, float
     }
 }
 
+// Losses alone, of logits in singles. logits: (rows, pitch), of which the first `columns` count; targets, losses: (rows)
+extern "C" __global__ void cross_entropy_losses(const float* logits, const int* targets, float* losses, int columns,
+                                                int pitch) {
+    __shared__ Sum sums[32];
+    const float* line = logits + static_cast<size_t>(blockIdx.x) * pitch;
+    Sum sum = {-INFINITY, 0.0f};
+    for (int column = threadIdx.x * 8; column < columns; column += blockDim.x * 8) {
+        Eight x = Eight::load(line + column);
+        float greatest = -INFINITY;
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            if (column + i >= columns) x.at[i] = -INFINITY;
+            greatest = fmaxf(greatest, x.at[i]);
+        }
+        Sum part = {greatest, 0.0f};
+#pragma unroll
+        for (int i = 0; i < 8; i++) part.sum += __expf(x.at[i] - greatest);
+        sum = join(sum, part);
+    }
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32, num_warps = blockDim.x / 32;
+    sum = warp_join(sum);
+    if (lane == 0) sums[warp] = sum;
+    __syncthreads();
+    sum = warp_join(lane < num_warps ? sums[lane] : Sum{-INFINITY, 0.0f});
+    if (threadIdx.x == 0) losses[blockIdx.x] = logf(sum.sum) + sum.greatest - line[targets[blockIdx.x]];
+}
+
 // losses: (count), added to the one number at `total` in double precision, always in the same order.
 extern "C" __global__ void cross_entropy_total(const float* losses, double* total, int count) {
     __shared__ double sums[256];

@@ -29,8 +29,10 @@ use trainer::{
         adamw::{self, Trained},
         attention::{self, Heads, Mixed, Texts},
         cross_entropy,
+        decode::{self, Cache, Places},
         dropout::{Dropout, dropout},
         embedding::{self, Sorted},
+        likeliest::likeliest,
         matmul::{
             Base,
             Factor::{Plain, Transposed},
@@ -640,5 +642,75 @@ fn writes_gradients_for_torch() {
         weights::write_file(&folder.join("gradients.safetensors"), &gradients).unwrap();
         let record = serde_json::json!({ "tokens": texts, "loss": loss.mean() });
         fs_err::write(folder.join("record.json"), record.to_string()).unwrap();
+    }
+}
+
+/// Attention over kept keys and values, on the card and on the CPU.
+fn check_decode(heads: Heads, positions: &[i32], capacity: usize) {
+    let (rows, slots) = (positions.len(), positions.len() + 2);
+    let mut layout = Layout::default();
+    let qkv = half(&mut layout, rows, heads.columns() + 8).columns(0, heads.columns());
+    let wide = half(&mut layout, rows, heads.queries * heads.size + 8);
+    let out = wide.columns(0, heads.queries * heads.size);
+    let mut kept = || half(&mut layout, slots * heads.values * capacity, heads.size);
+    let cache = Cache { keys: kept(), values: kept(), capacity };
+    let mut angles = || single(&mut layout, capacity, heads.size / 2);
+    let angles = Angles { cosines: angles(), sines: angles() };
+    let places = Places { slots: index(&mut layout, rows), positions: index(&mut layout, rows) };
+    // Less than what all rows need: they go through it some at a time.
+    let longest = *positions.iter().max().unwrap() as usize + 1;
+    let scratch = single(&mut layout, 1, decode::scratch_len(heads, longest) * 3);
+    let mut pair = Pair::new(&layout, false);
+    for matrix in [qkv, cache.keys, cache.values, angles.cosines, angles.sines] {
+        pair.fill(matrix, 1.5);
+    }
+    for matrix in [wide, scratch] {
+        pair.poison(matrix);
+    }
+    pair.send(places.slots, &(0..rows as i32).map(|row| slots as i32 - 1 - row).collect::<Vec<_>>());
+    pair.send(places.positions, positions);
+    for on in pair.both() {
+        decode::put(on, qkv, heads, places, angles, &cache).unwrap();
+        decode::attend(on, qkv, heads, places, &cache, longest, scratch, out).unwrap();
+    }
+    let name = format!("{heads:?}, {positions:?}");
+    for (what, matrix) in [("turned", qkv), ("keys", cache.keys), ("values", cache.values), ("mixed", out)] {
+        pair.check(&format!("{what}, {name}"), matrix, HALF);
+    }
+    let tail = flat(&pair.card.read(wide.columns(out.columns, 8)).unwrap());
+    assert!(tail.iter().all(|x| x.is_nan()), "what is beside the output stays");
+}
+
+#[test]
+fn attention_over_kept_keys_and_values_is_its_twin() {
+    for (queries, values) in [(3, 3), (4, 2), (8, 2), (8, 1), (7, 1), (16, 1)] {
+        for size in [64, 128] {
+            check_decode(Heads { queries, values, size }, &[0, 5, 255, 256, 300, 511, 512, 777], 800);
+        }
+    }
+    check_decode(Heads { queries: 32, values: 32, size: 128 }, &[639; 5], 640);
+}
+
+#[test]
+fn the_likeliest_tokens_and_losses_of_singles_are_their_twins() {
+    for (rows, ids, beside) in [(1, 5, 3), (9, 1000, 0), (64, 49_953, 7)] {
+        let mut layout = Layout::default();
+        let wide = single(&mut layout, rows, ids + beside);
+        let (found, targets, losses) =
+            (index(&mut layout, rows), index(&mut layout, rows), single(&mut layout, 1, rows));
+        let mut pair = Pair::new(&layout, false);
+        // Halves: many numbers are the same.
+        pair.fill(wide, 9.0);
+        let tail = wide.columns(ids, beside);
+        pair.write(tail, vec![100.0; tail.len()]);
+        pair.send(targets, &(0..rows).map(|row| (row * 7919 % ids) as i32).collect::<Vec<_>>());
+        pair.poison(losses);
+        for on in pair.both() {
+            likeliest(on, wide.columns(0, ids), found).unwrap();
+            cross_entropy::losses(on, wide.columns(0, ids), targets, losses).unwrap();
+        }
+        let [ours, theirs] = [&pair.card, &pair.host].map(|on| on.read_indices(found).unwrap());
+        assert_eq!(ours, theirs);
+        pair.check("losses", losses, SINGLE);
     }
 }

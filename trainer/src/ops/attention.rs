@@ -22,7 +22,7 @@ impl Heads {
         (self.queries + 2 * self.values) * self.size
     }
 
-    fn scale(self) -> f64 {
+    pub(super) fn scale(self) -> f64 {
         1.0 / (self.size as f64).sqrt()
     }
 }

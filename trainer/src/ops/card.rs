@@ -25,12 +25,14 @@ use crate::{Error, Result};
 
 /// The kernels, built for the cards of [`CAPABILITIES`]; a file of the same name in the folder that the variable
 /// [`OVERRIDE`] names takes a kernel's place, so that one can be tried without building the program.
-const IMAGES: [(&str, &[u8]); 8] = [
+const IMAGES: [(&str, &[u8]); 10] = [
     ("adamw", include_bytes!(concat!(env!("OUT_DIR"), "/adamw.fatbin"))),
     ("attention", include_bytes!(concat!(env!("OUT_DIR"), "/attention.fatbin"))),
     ("cross_entropy", include_bytes!(concat!(env!("OUT_DIR"), "/cross_entropy.fatbin"))),
+    ("decode", include_bytes!(concat!(env!("OUT_DIR"), "/decode.fatbin"))),
     ("dropout", include_bytes!(concat!(env!("OUT_DIR"), "/dropout.fatbin"))),
     ("embedding", include_bytes!(concat!(env!("OUT_DIR"), "/embedding.fatbin"))),
+    ("likeliest", include_bytes!(concat!(env!("OUT_DIR"), "/likeliest.fatbin"))),
     ("rms_norm", include_bytes!(concat!(env!("OUT_DIR"), "/rms_norm.fatbin"))),
     ("rope", include_bytes!(concat!(env!("OUT_DIR"), "/rope.fatbin"))),
     ("swiglu", include_bytes!(concat!(env!("OUT_DIR"), "/swiglu.fatbin"))),

@@ -58,6 +58,36 @@ pub fn cross_entropy(
     }
 }
 
+/// Losses alone. logits: (rows, ids), singles, which stay; targets, losses: (1, rows), in nats.
+///
+/// # Errors
+/// A device that fails.
+pub fn losses(on: &mut Machine, logits: Matrix, targets: Matrix, losses: Matrix) -> Result<()> {
+    match on {
+        Machine::Host(host) => {
+            let (values, targets) = (host.read(logits), host.read_indices(targets));
+            let loss = |(line, target): (&[f32], i32)| {
+                let greatest = line.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                line.iter().map(|x| (x - greatest).exp()).sum::<f32>().ln() + greatest - line[target as usize]
+            };
+            let nats: Vec<f32> = values.chunks(logits.columns).zip(targets).map(loss).collect();
+            host.write(losses, &nats);
+            Ok(())
+        }
+        #[cfg(feature = "cuda")]
+        Machine::Card(card) => {
+            let arguments = Arguments::default()
+                .pointer(card.pointer(logits))
+                .pointer(card.pointer(targets))
+                .pointer(card.pointer(losses))
+                .int(logits.columns)
+                .int(logits.pitch);
+            let kernel = Kernel { file: "cross_entropy", name: "cross_entropy_losses", threads: 512, shared_bytes: 0 };
+            card.launch(Part::Loss, &kernel, (logits.rows, 1), arguments)
+        }
+    }
+}
+
 /// Add the sum of `losses` to `total`: two numbers that hold one of double precision.
 ///
 /// # Errors

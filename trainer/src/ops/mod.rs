@@ -14,11 +14,15 @@ mod card;
 pub mod cross_entropy;
 #[cfg(feature = "cuda")]
 mod cudnn;
+/// A token looks at those before it whose keys and values are kept.
+pub mod decode;
 /// What adapters leave out.
 pub mod dropout;
 /// Tokens → rows.
 pub mod embedding;
 mod host;
+/// The likeliest token.
+pub mod likeliest;
 /// Matrix products.
 pub mod matmul;
 /// Matrices, and the memory that they lie in.
@@ -134,6 +138,22 @@ impl Machine {
             }
         };
         Ok(Tensor::from_vec(values, (matrix.rows, matrix.columns), &Device::Cpu)?)
+    }
+
+    /// The numbers of a matrix of indices. Waits for the device.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn read_indices(&self, matrix: Matrix) -> Result<Vec<i32>> {
+        match self {
+            Self::Host(host) => Ok(host.read_indices(matrix)),
+            #[cfg(feature = "cuda")]
+            Self::Card(card) => {
+                let mut values = vec![0; matrix.len()];
+                card.download(matrix, bytes_of_mut(&mut values))?;
+                Ok(values)
+            }
+        }
     }
 
     /// Send the indices of a batch to `matrix`, while the device still works on what was asked before.

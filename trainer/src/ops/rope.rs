@@ -1,6 +1,6 @@
 //! Rotary position embedding (Su et al., "RoFormer", 2021): the two halves of a head turn against each other.
 
-use super::{Machine, memory::Matrix};
+use super::{Machine, host::Host, memory::Matrix};
 #[cfg(feature = "cuda")]
 use super::{
     Part,
@@ -31,29 +31,15 @@ pub enum Turn {
 /// # Errors
 /// A device that fails.
 pub fn rope(on: &mut Machine, x: Matrix, positions: Matrix, angles: Angles, turn: Turn) -> Result<()> {
-    let half = angles.cosines.columns;
     let direction = if turn == Turn::Forward { 1.0 } else { -1.0 };
     match on {
         Machine::Host(host) => {
-            let (cosines, sines) = (host.read(angles.cosines), host.read(angles.sines));
-            let positions = host.read_indices(positions);
-            host.change(x, |values| {
-                for (row, position) in values.chunks_mut(x.columns).zip(positions) {
-                    let angle = position as usize * half;
-                    for head in row.chunks_mut(2 * half) {
-                        for pair in 0..half {
-                            let (cosine, sine) = (cosines[angle + pair], sines[angle + pair] * direction as f32);
-                            let (a, b) = (head[pair], head[pair + half]);
-                            head[pair] = a * cosine - b * sine;
-                            head[pair + half] = b * cosine + a * sine;
-                        }
-                    }
-                }
-            });
+            turn_heads(host, x, positions, angles, direction as f32);
             Ok(())
         }
         #[cfg(feature = "cuda")]
         Machine::Card(card) => {
+            let half = angles.cosines.columns;
             let heads = x.columns / (2 * half);
             let arguments = Arguments::default()
                 .pointer(card.pointer(x))
@@ -69,4 +55,24 @@ pub fn rope(on: &mut Machine, x: Matrix, positions: Matrix, angles: Angles, turn
             card.launch(Part::Elementwise, &kernel, ((x.rows * heads * half / 8).div_ceil(256), 1), arguments)
         }
     }
+}
+
+/// The twin of the kernels that turn.
+pub(super) fn turn_heads(host: &mut Host, x: Matrix, positions: Matrix, angles: Angles, direction: f32) {
+    let half = angles.cosines.columns;
+    let (cosines, sines) = (host.read(angles.cosines), host.read(angles.sines));
+    let positions = host.read_indices(positions);
+    host.change(x, |values| {
+        for (row, position) in values.chunks_mut(x.columns).zip(positions) {
+            let angle = position as usize * half;
+            for head in row.chunks_mut(2 * half) {
+                for pair in 0..half {
+                    let (cosine, sine) = (cosines[angle + pair], sines[angle + pair] * direction);
+                    let (a, b) = (head[pair], head[pair + half]);
+                    head[pair] = a * cosine - b * sine;
+                    head[pair + half] = b * cosine + a * sine;
+                }
+            }
+        }
+    });
 }

@@ -1,0 +1,36 @@
+//! The likeliest token of each row of logits: what is chosen does not have to leave the device as logits.
+
+use super::{Machine, memory::Matrix};
+#[cfg(feature = "cuda")]
+use super::{
+    Part,
+    card::{Arguments, Kernel},
+};
+use crate::Result;
+
+/// The first of the greatest numbers of each row. logits: (rows, ids), singles; out: (1, rows), indices.
+///
+/// # Errors
+/// A device that fails.
+pub fn likeliest(on: &mut Machine, logits: Matrix, out: Matrix) -> Result<()> {
+    match on {
+        Machine::Host(host) => {
+            let first = |row: &[f32]| {
+                (0..row.len()).reduce(|best, id| if row[id] > row[best] { id } else { best }).unwrap_or(0) as i32
+            };
+            let ids: Vec<i32> = host.read(logits).chunks(logits.columns).map(first).collect();
+            host.write_indices(out, &ids);
+            Ok(())
+        }
+        #[cfg(feature = "cuda")]
+        Machine::Card(card) => {
+            let arguments = Arguments::default()
+                .pointer(card.pointer(logits))
+                .pointer(card.pointer(out))
+                .int(logits.columns)
+                .int(logits.pitch);
+            let kernel = Kernel { file: "likeliest", name: "likeliest", threads: 1024, shared_bytes: 0 };
+            card.launch(Part::Loss, &kernel, (logits.rows, 1), arguments)
+        }
+    }
+}
