@@ -8,16 +8,16 @@ use evaluator::{
     Mode,
     answers::{self, chat, infer, lawbench},
     generate,
-    model::Files,
+    model::{Device, Files},
 };
 use serde_json::{Value, json};
 use support::{LAW, write_model};
 
 fn session(model: &Path, batch: usize) -> answers::Options {
     answers::Options {
-        files: Files { model: model.to_owned(), ..Files::default() },
+        files: Files { model: model.to_owned(), device: Some(Device::Cpu), ..Files::default() },
         template: "law".into(),
-        batch,
+        batch: Some(batch),
         generate: generate::Options { max_new_tokens: 24, ..generate::Options::default() },
     }
 }

@@ -6,7 +6,7 @@ use evaluator::{
     generate::{Options, Sampling, Stop},
     model::{Cache, Model, Place},
 };
-use support::{LAW, answers, open, stories, write_model};
+use support::{LAW, answers, llama, open, stories, write_model};
 use trainer::{
     engine::{Engine, reference::Reference},
     model::weights,
@@ -20,10 +20,10 @@ fn prompts(model: &Model, count: usize) -> Vec<Vec<u32>> {
 
 /// The logits after each token of a text.
 fn logits(model: &Model, tokens: &[u32]) -> Vec<f32> {
-    let mut cache = Cache::new(model.llama.architecture(), 1, tokens.len());
+    let mut cache = Cache::new(&model.architecture, 1, tokens.len());
     let places: Vec<Place> =
         tokens.iter().enumerate().map(|(position, token)| Place { token: *token, slot: 0, position }).collect();
-    model.llama.forward(&mut cache, &places, &(0..tokens.len()).collect::<Vec<_>>())
+    llama(model).forward(&mut cache, &places, &(0..tokens.len()).collect::<Vec<_>>())
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
@@ -53,16 +53,16 @@ fn a_cache_company_and_pieces_change_no_bit_of_the_logits() {
     let model = open(folder.path());
     let texts = prompts(&model, 7);
     let whole: Vec<Vec<f32>> = texts.iter().map(|text| logits(&model, text)).collect();
-    let ids = model.llama.architecture().vocab_size;
+    let ids = model.architecture.vocab_size;
     // A token of each text at a time, texts of different lengths side by side in changed slots.
-    let mut cache = Cache::new(model.llama.architecture(), 7, 130);
+    let mut cache = Cache::new(&model.architecture, 7, 130);
     let slot = |text: usize| (text * 3 + 2) % 7;
     for position in 0..texts.iter().map(Vec::len).max().unwrap() {
         let present: Vec<usize> = (0..7).filter(|text| position < texts[*text].len()).collect();
         let place = |text: &usize| Place { token: texts[*text][position], slot: slot(*text), position };
         let places: Vec<Place> = present.iter().map(place).collect();
         let all: Vec<usize> = (0..places.len()).collect();
-        let logits = model.llama.forward(&mut cache, &places, &all);
+        let logits = llama(&model).forward(&mut cache, &places, &all);
         for (text, logits) in present.iter().zip(logits.chunks(ids)) {
             assert_eq!(bits(logits), bits(&whole[*text][position * ids..][..ids]), "{text} {position}");
         }
@@ -101,7 +101,7 @@ fn an_answer_is_what_greedy_search_without_a_cache_finds() {
     let prompt = prompts(&model, 3).remove(2);
     let options = Options { max_new_tokens: 24, allow_loops: true, ..Options::default() };
     let (answer, _) = answers(&model, &options, 4, std::slice::from_ref(&prompt)).remove(0);
-    let (mut tokens, ids) = (prompt, model.llama.architecture().vocab_size);
+    let (mut tokens, ids) = (prompt, model.architecture.vocab_size);
     for token in &answer.tokens {
         let logits = logits(&model, &tokens);
         let last = &logits[(tokens.len() - 1) * ids..][..model.tokenizer.num_pieces()];
@@ -142,7 +142,7 @@ fn a_small_model_tells_the_story_that_is_known() {
     assert_eq!([&[model.tokenizer.begin()], &text[..]].concat(), prompt);
 
     let logits = logits(&model, &prompt);
-    let ids = model.llama.architecture().vocab_size;
+    let ids = model.architecture.vocab_size;
     let last = &logits[(prompt.len() - 1) * ids..];
     let pairs = last.iter().zip(list("last_logits_first8"));
     let worst = pairs.map(|(ours, theirs)| (f64::from(*ours) - theirs).abs()).fold(0.0, f64::max);

@@ -7,7 +7,7 @@ use std::path::Path;
 use candle_core::{DType, Tensor};
 use evaluator::{
     generate::Options,
-    model::{Files, Model},
+    model::{Device, Files, Model},
 };
 use support::{answers, open, write_adapter, write_model};
 use trainer::model::{lora::Lora, weights};
@@ -107,7 +107,7 @@ fn a_model_in_halves_computes_what_the_same_numbers_in_singles_do() {
 fn what_is_missing_or_does_not_fit_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model");
-    let files = Files { model: model.clone(), ..Files::default() };
+    let files = Files { model: model.clone(), device: Some(Device::Cpu), ..Files::default() };
     assert!(refusal(&files).contains("there is no such folder"));
     write_model(&model, 1);
     let tokenizer = fs_err::read(model.join("tokenizer.model")).unwrap();

@@ -3,15 +3,15 @@
 mod support;
 
 use evaluator::{
-    model::{Cache, Files, Place},
+    model::{Cache, Device, Files, Place},
     perplexity::{self, Options, Windows, measure},
 };
-use support::{LAW, open, stories, write_model};
+use support::{LAW, llama, open, stories, write_model};
 use trainer::model::weights;
 
 fn options(model: &std::path::Path) -> Options {
     Options {
-        files: Files { model: model.to_owned(), ..Files::default() },
+        files: Files { model: model.to_owned(), device: Some(Device::Cpu), ..Files::default() },
         corpus: "absent".into(),
         text: None,
         split: "validation".into(),
@@ -29,7 +29,7 @@ fn a_small_model_foresees_its_story_as_is_known() {
     let Some((folder, golden)) = stories() else { return };
     let model = open(folder.path());
     let text = golden["prompt"].as_str().unwrap();
-    let measured = measure(&model, text, Windows::of(&model, None, None).unwrap());
+    let measured = measure(&model, text, Windows::of(&model, None, None).unwrap()).unwrap();
     let mean = measured.nats / measured.tokens as f64;
     let known = golden["mean_nll"].as_f64().unwrap();
     println!("{mean} nats a token, off by {:e}", (mean - known).abs());
@@ -54,21 +54,21 @@ fn windows_slide_over_all_of_a_long_text() {
     let count = model.tokenizer.ids(&text).len() as u64;
     assert!(count > 400, "more than the context: {count}");
     let nats = |context, stride| {
-        let measured = measure(&model, &text, Windows::of(&model, Some(context), Some(stride)).unwrap());
+        let measured = measure(&model, &text, Windows::of(&model, Some(context), Some(stride)).unwrap()).unwrap();
         assert_eq!((measured.tokens, measured.unknown), (count, measured.unknown));
         measured.nats
     };
     // Windows that go on by their width are texts of their own, but for the mark before the first; the last reaches back.
     let tokens = [&[model.tokenizer.begin()], &model.tokenizer.ids(&text)[..]].concat();
-    let (mut apart, ids) = (0.0, model.llama.architecture().vocab_size);
+    let (mut apart, ids) = (0.0, model.architecture.vocab_size);
     for counted in (0..count as usize).step_by(100) {
         let end = (counted + 100).min(count as usize);
         let from = end - 100;
-        let mut cache = Cache::new(model.llama.architecture(), 1, 100);
+        let mut cache = Cache::new(&model.architecture, 1, 100);
         let place = |at: usize| Place { token: tokens[at], slot: 0, position: at - from };
         let places: Vec<Place> = (from..end).map(place).collect();
         let wanted: Vec<usize> = (counted - from..100).collect();
-        let logits = model.llama.forward(&mut cache, &places, &wanted);
+        let logits = llama(&model).forward(&mut cache, &places, &wanted);
         for (logits, target) in logits.chunks(ids).zip(&tokens[counted + 1..]) {
             let sum: f64 = logits.iter().map(|logit| f64::from(*logit).exp()).sum();
             apart += sum.ln() - f64::from(logits[*target as usize]);

@@ -61,12 +61,12 @@ impl Session {
             writeln!(output, "[the last {} characters of the question do not fit]", prompt.cut_characters)?;
         }
         let capacity = self.context.min(prompt.tokens.len() + self.options.generate.max_new_tokens);
-        let mut generator = Generator::new(&self.model, &self.options.generate, 1, capacity);
+        let mut generator = Generator::new(&self.model, &self.options.generate, 1, capacity)?;
         // Every turn has a seed of its own, as every item has.
         generator.push(Request { id: record.history.len(), tokens: prompt.tokens })?;
         let mut answered = String::new();
         while !generator.is_idle() {
-            for event in generator.step() {
+            for event in generator.step()? {
                 match event {
                     Event::Text { text, .. } => write!(output, "{text}")?,
                     Event::Done(answer) => {

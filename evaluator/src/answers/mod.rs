@@ -27,7 +27,7 @@ pub use prompt::Prompt;
 use crate::{
     Error, Result,
     generate::{self, Event, Generator, Request},
-    model::{Cache, Files, Model},
+    model::{Files, Model},
 };
 
 /// What answers, and how.
@@ -39,9 +39,10 @@ pub struct Options {
     /// The chat template: alpaca, chinese-alpaca, law, or the path of a Jinja file.
     #[arg(long, default_value = "law")]
     pub template: String,
-    /// Answers at a time; fewer where memory has no room. It changes how fast they come, and no bit of them.
-    #[arg(long, default_value_t = 16)]
-    pub batch: usize,
+    /// Answers at a time, 16 on a CPU and 64 on a GPU where absent; fewer where memory has no room. It changes how fast
+    /// they come, and on a CPU no bit of them.
+    #[arg(long)]
+    pub batch: Option<usize>,
     /// How answers are generated.
     #[command(flatten)]
     pub generate: generate::Options,
@@ -65,7 +66,7 @@ impl Session {
     pub fn open(options: Options) -> Result<Self> {
         let invalid = |at: &str, what: String| Error::Invalid { at: at.into(), what };
         options.generate.check().map_err(|what| invalid("options", what))?;
-        if options.batch == 0 {
+        if options.batch == Some(0) {
             return Err(invalid("options", "batch is 0: nothing would be answered".into()));
         }
         let template = Template::open(&options.template)?;
@@ -82,7 +83,7 @@ impl Session {
     fn settings(&self, prompts: &[Prompt]) -> Value {
         let [model, adapter, tokenizer] = &self.model.sha256;
         json!({
-            "model": model, "adapter": adapter, "tokenizer": tokenizer, "template": self.options.template,
+            "device": self.model.device().name(), "model": model, "adapter": adapter, "tokenizer": tokenizer, "template": self.options.template,
             "context": self.context, "generate": self.options.generate, "prompts": prompt::hash(prompts),
         })
     }
@@ -96,15 +97,16 @@ impl Session {
         }
         let longest = able.iter().map(|item| prompts[*item].tokens.len()).max().unwrap_or(0);
         let capacity = self.context.min(longest + self.options.generate.max_new_tokens);
-        let fit = Cache::slots_that_fit(self.model.llama.architecture(), capacity);
-        let num_slots = self.options.batch.min(able.len()).min(fit);
-        let mut generator = Generator::new(&self.model, &self.options.generate, num_slots, capacity);
+        let engine = &self.model.engine;
+        let fit = engine.slots_that_fit(&self.model.architecture, capacity)?.max(1);
+        let num_slots = self.options.batch.unwrap_or(engine.usual_batch()).min(able.len()).min(fit);
+        let mut generator = Generator::new(&self.model, &self.options.generate, num_slots, capacity)?;
         for item in able {
             generator.push(Request { id: item, tokens: prompts[item].tokens.clone() })?;
         }
         let bar = ProgressBar::new(prompts.len() as u64).with_position(log.len() as u64);
         while !generator.is_idle() {
-            for event in generator.step() {
+            for event in generator.step()? {
                 let Event::Done(answer) = event else { continue };
                 bar.inc(1);
                 log.add(Kept::answered(&answer, &prompts[answer.id], more(answer.id)))?;

@@ -3,7 +3,8 @@
 use corpus_format::reader::hex;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use trainer::data::chat::Record;
+use trainer::data::chat::{Record, Template};
+use vocab::Tokenizer;
 
 use super::Session;
 use crate::Result;
@@ -28,14 +29,33 @@ impl Session {
     /// # Errors
     /// A template that fails.
     pub fn prompts(&self, records: &[Record]) -> Result<Vec<Prompt>> {
-        records.par_iter().map(|record| self.prompt(record)).collect()
+        let maker = self.maker();
+        records.par_iter().map(|record| maker.prompt(record)).collect()
     }
 
+    /// The prompt of a record; see [`Session::prompts`].
+    pub(super) fn prompt(&self, record: &Record) -> Result<Prompt> {
+        self.maker().prompt(record)
+    }
+
+    fn maker(&self) -> Maker<'_> {
+        Maker { template: &self.template, tokenizer: &self.model.tokenizer, room: self.room() }
+    }
+}
+
+/// What prompts are made with: all of a session that threads share.
+struct Maker<'a> {
+    template: &'a Template,
+    tokenizer: &'a Tokenizer,
+    room: usize,
+}
+
+impl Maker<'_> {
     /// The prompt of a record. Where it is too long the record's last text, its input or else its instruction, is cut
     /// on the right, so that the template's own words stay.
-    pub(super) fn prompt(&self, record: &Record) -> Result<Prompt> {
-        let whole = self.template.prompt(record, &self.model.tokenizer)?;
-        if whole.len() <= self.room() {
+    fn prompt(&self, record: &Record) -> Result<Prompt> {
+        let whole = self.template.prompt(record, self.tokenizer)?;
+        if whole.len() <= self.room {
             return Ok(Prompt { tokens: whole, cut_characters: 0 });
         }
         let num_characters = last_text(record).chars().count();
@@ -43,18 +63,18 @@ impl Session {
             let mut record = record.clone();
             let text: String = last_text(&record).chars().take(count).collect();
             *(if record.input.is_empty() { &mut record.instruction } else { &mut record.input }) = text;
-            self.template.prompt(&record, &self.model.tokenizer)
+            self.template.prompt(&record, self.tokenizer)
         };
         // The greatest number of characters that fits is between these.
         let (mut fits, mut too_many) = (0, num_characters);
         let mut tokens = kept(0)?;
-        if tokens.len() > self.room() {
+        if tokens.len() > self.room {
             return Ok(Prompt { tokens: Vec::new(), cut_characters: num_characters });
         }
         while too_many - fits > 1 {
             let middle = fits + (too_many - fits) / 2;
             let tried = kept(middle)?;
-            if tried.len() <= self.room() {
+            if tried.len() <= self.room {
                 (fits, tokens) = (middle, tried);
             } else {
                 too_many = middle;

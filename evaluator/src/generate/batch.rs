@@ -7,20 +7,19 @@ use std::{
     mem,
 };
 
+use rayon::prelude::*;
+
 use super::{Answer, Event, Options, Request, Stop, repeat::Repeats, sample::Sampler, text::Text};
 use crate::{
     Error, Result,
-    model::{Cache, Model, Place},
+    model::{Model, Place, Texts},
 };
-
-/// Tokens that go through the model at a time: of prompts as many as fit beside one of each answer.
-const MAX_TOKENS: usize = 256;
 
 /// Answers prompts.
 pub struct Generator<'a> {
     model: &'a Model,
     options: &'a Options,
-    cache: Cache,
+    texts: Texts<'a>,
     ends: HashSet<u32>,
     waiting: VecDeque<Request>,
     /// By slot.
@@ -42,10 +41,13 @@ struct Row<'a> {
 
 impl<'a> Generator<'a> {
     /// A generator that answers up to `num_slots` prompts at a time, each with its answer of up to `capacity` tokens.
-    pub fn new(model: &'a Model, options: &'a Options, num_slots: usize, capacity: usize) -> Self {
-        let cache = Cache::new(model.llama.architecture(), num_slots, capacity);
+    ///
+    /// # Errors
+    /// More than the device has memory for.
+    pub fn new(model: &'a Model, options: &'a Options, num_slots: usize, capacity: usize) -> Result<Self> {
+        let texts = model.engine.texts(num_slots, capacity)?;
         let rows = (0..num_slots).map(|_| None).collect();
-        Self { model, options, cache, ends: model.ends(), waiting: VecDeque::new(), rows }
+        Ok(Self { model, options, texts, ends: model.ends(), waiting: VecDeque::new(), rows })
     }
 
     /// Take a prompt; it is answered once there is room.
@@ -53,7 +55,7 @@ impl<'a> Generator<'a> {
     /// # Errors
     /// A prompt that is empty or leaves no room for an answer.
     pub fn push(&mut self, request: Request) -> Result<()> {
-        let (count, capacity) = (request.tokens.len(), self.cache.capacity());
+        let (count, capacity) = (request.tokens.len(), self.texts.capacity());
         if count == 0 || count >= capacity {
             let what = format!("a prompt of {count} tokens leaves no room for an answer in a context of {capacity}");
             return Err(Error::Invalid { at: format!("item {}", request.id), what });
@@ -68,18 +70,16 @@ impl<'a> Generator<'a> {
     }
 
     /// Go on by a step: a token of each answer, and as much of new prompts as goes beside. What happened, by slot.
-    pub fn step(&mut self) -> Vec<Event> {
+    ///
+    /// # Errors
+    /// A GPU that fails.
+    pub fn step(&mut self) -> Result<Vec<Event>> {
         self.admit();
         let (places, wanted) = self.places();
-        let places_wanted: Vec<usize> = wanted.iter().map(|(at, _)| *at).collect();
-        let mut logits = self.model.llama.forward(&mut self.cache, &places, &places_wanted);
-        let num_pieces = self.model.tokenizer.num_pieces();
-        let num_rows = self.model.llama.architecture().vocab_size;
+        let tokens = self.choose(&places, &wanted)?;
         let mut events = Vec::new();
-        for ((_, slot), logits) in wanted.iter().zip(logits.chunks_mut(num_rows)) {
+        for ((_, slot), token) in wanted.iter().zip(tokens) {
             let Some(mut row) = mem::take(&mut self.rows[*slot]) else { continue };
-            // Rows beyond the tokenizer's ids are filling, and no token.
-            let token = row.sampler.choose(&mut logits[..num_pieces]);
             match self.take(&mut row, token) {
                 Some(stop) => events.extend(row.finish(stop)),
                 None => {
@@ -91,7 +91,24 @@ impl<'a> Generator<'a> {
                 }
             }
         }
-        events
+        Ok(events)
+    }
+
+    /// The next token of each answer that has one. Rows beyond the tokenizer's ids are filling, and no tokens.
+    fn choose(&mut self, places: &[Place], wanted: &[(usize, usize)]) -> Result<Vec<u32>> {
+        let num_pieces = self.model.tokenizer.num_pieces();
+        let indices: Vec<usize> = wanted.iter().map(|(at, _)| *at).collect();
+        if self.options.sampling.is_plain() {
+            return self.texts.likeliest(places, &indices, num_pieces);
+        }
+        let mut logits = self.texts.logits(places, &indices)?;
+        let mut by_slot: Vec<Option<&mut [f32]>> = self.rows.iter().map(|_| None).collect();
+        let logits = logits.chunks_mut(self.model.architecture.vocab_size);
+        wanted.iter().zip(logits).for_each(|((_, slot), logits)| by_slot[*slot] = Some(logits));
+        // Wanted by slot, in order, so that tokens come in the order of what is wanted.
+        let chosen = self.rows.par_iter_mut().zip(by_slot);
+        let chosen = chosen.map(|(row, logits)| Some(row.as_mut()?.sampler.choose(&mut logits?[..num_pieces])));
+        Ok(chosen.collect::<Vec<_>>().into_iter().flatten().collect())
     }
 
     /// Give free slots to prompts that wait.
@@ -111,12 +128,16 @@ impl<'a> Generator<'a> {
     fn places(&mut self) -> (Vec<Place>, Vec<(usize, usize)>) {
         let (mut places, mut wanted) = (Vec::new(), Vec::new());
         let answers = self.rows.iter().flatten().filter(|row| row.computed >= row.prompt_tokens).count();
-        let mut room = MAX_TOKENS.max(answers + 1) - answers;
+        let (most, is_whole) = (self.texts.max_tokens(), self.texts.wants_whole_prompts());
+        // The longest prompt that can be computed whole, whatever is beside it.
+        let longest = most - self.texts.num_slots().min(most);
+        let mut room = most.saturating_sub(answers);
         for (slot, row) in self.rows.iter_mut().enumerate() {
             let Some(row) = row else { continue };
             let mut count = row.tokens.len() - row.computed;
             if row.computed < row.prompt_tokens {
-                count = count.min(room);
+                let waits = is_whole && count > room && count <= longest;
+                count = if waits { 0 } else { count.min(room) };
                 room -= count;
             }
             let range = row.computed..row.computed + count;
@@ -145,7 +166,7 @@ impl<'a> Generator<'a> {
         if answer.len() >= self.options.max_new_tokens {
             return Some(Stop::Length);
         }
-        (row.tokens.len() >= self.cache.capacity()).then_some(Stop::Context)
+        (row.tokens.len() >= self.texts.capacity()).then_some(Stop::Context)
     }
 }
 

@@ -4,6 +4,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::model::likeliest;
+
 /// How a token is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, clap::Args)]
 pub struct Sampling {
@@ -29,6 +31,11 @@ impl Default for Sampling {
 }
 
 impl Sampling {
+    /// Whether the likeliest token is taken, whatever came before it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.temperature == 0.0 && self.repetition_penalty == 1.0
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         if !(self.temperature.is_finite() && self.temperature >= 0.0) {
             return Err(format!("temperature is {}; it has to be 0 or above", self.temperature));
@@ -90,17 +97,6 @@ impl Sampler {
         // Rounding may leave a little.
         candidates.last().map_or_else(|| likeliest(logits), |(_, id)| *id)
     }
-}
-
-/// The first of the greatest logits.
-fn likeliest(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (id, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = id;
-        }
-    }
-    best as u32
 }
 
 /// The tokens that may be drawn, each with its share; the likeliest first, and of equals the first, where not all may.

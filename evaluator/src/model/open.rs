@@ -20,7 +20,7 @@ use trainer::{
 };
 use vocab::Tokenizer;
 
-use super::Llama;
+use super::{Device, Engine, device, fused};
 use crate::{Error, Result};
 
 /// Where a model lies.
@@ -38,6 +38,9 @@ pub struct Files {
     /// What it is called in results; the names of its folder and its adapter's where absent.
     #[arg(long)]
     pub name: Option<String>,
+    /// What the model is computed on; a GPU where absent, where one is there and the program was built for it.
+    #[arg(long)]
+    pub device: Option<Device>,
 }
 
 impl Files {
@@ -57,8 +60,10 @@ impl Files {
 
 /// A model that can be run.
 pub struct Model {
+    /// Its numbers.
+    pub architecture: Architecture,
     /// What computes.
-    pub llama: Llama,
+    pub engine: Engine,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
     /// What it is called.
@@ -103,8 +108,10 @@ impl Model {
             adapter_sha256 = Some(Lora::hash_folder(adapter)?);
         }
         let tokenizer_sha256 = start::hash_tokenizer(&read.tokenizer);
+        let device = device::find(files.device, fused::refuses(&read.architecture))?;
         Ok(Self {
-            llama: Llama::new(read.architecture, read.weights)?,
+            engine: Engine::new(read.architecture.clone(), read.weights, device.as_ref())?,
+            architecture: read.architecture,
             tokenizer: read.tokenizer,
             name: files.name(),
             sha256: [Some(read.sha256), adapter_sha256, Some(tokenizer_sha256)],
@@ -115,15 +122,23 @@ impl Model {
 impl Model {
     /// The ids that end a text: the tokenizer's marks, of which `<s>` begins another one, and what config.json names.
     pub fn ends(&self) -> HashSet<u32> {
-        let named = self.llama.architecture().other.get("eos_token_id");
+        let named = self.architecture.other.get("eos_token_id");
         let ids = named.map_or(&[][..], |value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice));
         let ids = ids.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok());
         ids.chain([self.tokenizer.begin(), self.tokenizer.end()]).collect()
     }
 
+    /// What it is computed on.
+    pub fn device(&self) -> Device {
+        match self.engine {
+            Engine::Host(_) => Device::Cpu,
+            Engine::Card(_) => Device::Cuda,
+        }
+    }
+
     /// Tokens of a text that the model was made for.
     pub fn context(&self) -> usize {
-        self.llama.architecture().max_position_embeddings
+        self.architecture.max_position_embeddings
     }
 }
 

@@ -4,11 +4,8 @@ use rayon::prelude::*;
 
 use crate::{
     Error, Result,
-    model::{Cache, Model, Place},
+    model::{Model, Window},
 };
-
-/// Tokens that go through the model at a time.
-const MAX_TOKENS: usize = 256;
 
 /// How windows slide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,36 +59,50 @@ impl Windows {
 }
 
 /// Measure a text. The first window begins with `<s>`, the others in the middle of the text.
-pub fn measure(model: &Model, text: &str, windows: Windows) -> Measured {
-    let tokenizer = &model.tokenizer;
-    let mut tokens = vec![tokenizer.begin()];
-    tokens.extend(tokenizer.ids(text));
-    let targets = &tokens[1..];
-    let unknown = targets.iter().filter(|token| tokenizer.num_bytes(**token) == 0).count() as u64;
-    let mut measured = Measured { nats: 0.0, tokens: targets.len() as u64, unknown };
-    let mut cache = Cache::new(model.llama.architecture(), 1, windows.context.min(targets.len()));
-    for (from, counted, end) in windows.over(targets.len()) {
-        for start in (from..end).step_by(MAX_TOKENS) {
-            let part = start..end.min(start + MAX_TOKENS);
-            let place = |at: usize| Place { token: tokens[at], slot: 0, position: at - from };
-            let places: Vec<Place> = part.clone().map(place).collect();
-            let wanted: Vec<usize> = part.clone().filter(|at| *at >= counted).map(|at| at - start).collect();
-            let logits = model.llama.forward(&mut cache, &places, &wanted);
-            let of = |(logits, at): (&[f32], &usize)| nats(logits, targets[start + at]);
-            let ids = model.llama.architecture().vocab_size;
-            // Summed in the order of the text, so that the sum is the same every time.
-            let nats: Vec<f64> = logits.par_chunks(ids).zip(&wanted).map(of).collect();
-            measured.nats += nats.iter().sum::<f64>();
-        }
-    }
-    measured
+///
+/// # Errors
+/// A GPU that fails.
+pub fn measure(model: &Model, text: &str, windows: Windows) -> Result<Measured> {
+    Ok(measure_all(model, &[text], windows, |_| ())?.pop().unwrap_or_default())
 }
 
-/// The negative log-likelihood of a token.
-fn nats(logits: &[f32], token: u32) -> f64 {
-    let greatest = f64::from(logits.iter().fold(f32::NEG_INFINITY, |greatest, logit| greatest.max(*logit)));
-    let sum: f64 = logits.iter().map(|logit| (f64::from(*logit) - greatest).exp()).sum();
-    sum.ln() + greatest - f64::from(logits[token as usize])
+/// Measure texts, of which as many windows are computed together as the device likes. `done` hears of how many texts are
+/// measured in whole.
+///
+/// # Errors
+/// A GPU that fails, or that has no memory for a window.
+pub fn measure_all(model: &Model, texts: &[&str], windows: Windows, done: impl Fn(usize)) -> Result<Vec<Measured>> {
+    let tokenizer = &model.tokenizer;
+    let tokens_of = |text: &&str| [&[tokenizer.begin()], &tokenizer.ids(text)[..]].concat();
+    let tokens: Vec<Vec<u32>> = texts.par_iter().map(tokens_of).collect();
+    let unmeasured = |tokens: &Vec<u32>| {
+        let unknown = tokens[1..].iter().filter(|token| tokenizer.num_bytes(**token) == 0).count() as u64;
+        Measured { nats: 0.0, tokens: tokens.len() as u64 - 1, unknown }
+    };
+    let mut measured: Vec<Measured> = tokens.iter().map(unmeasured).collect();
+    let mut all: Vec<(usize, Window)> = Vec::new();
+    for (text, tokens) in tokens.iter().enumerate() {
+        all.extend(windows.over(tokens.len() - 1).map(|(from, counted, end)| {
+            let (seen, targets) = (&tokens[from..end], &tokens[from + 1..end + 1]);
+            (text, Window { tokens: seen, targets, counted: counted - from })
+        }));
+    }
+    let (most, mut rest) = (model.engine.window_tokens()?, &all[..]);
+    while let Some((first, _)) = rest.first() {
+        done(*first);
+        let mut num_tokens = 0;
+        let fits = |(_, window): &&(usize, Window)| {
+            num_tokens += window.tokens.len();
+            num_tokens <= most
+        };
+        let (together, others) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        let batch: Vec<Window> = together.iter().map(|(_, window)| *window).collect();
+        for ((text, _), nats) in together.iter().zip(model.engine.nats(&batch)?) {
+            measured[*text].nats += nats;
+        }
+        rest = others;
+    }
+    Ok(measured)
 }
 
 #[cfg(test)]
@@ -111,12 +122,5 @@ mod tests {
                 assert_eq!(seen, count);
             }
         }
-    }
-
-    #[test]
-    fn nats_are_those_of_softmax() {
-        let logits = [1.0f32, 2.0, 800.0];
-        assert!((nats(&logits[..2], 0) - (1.0 + std::f64::consts::E).ln()).abs() < 1e-12);
-        assert_eq!((nats(&logits, 2), nats(&logits, 0)), (0.0, 799.0));
     }
 }

@@ -20,7 +20,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use interval::interval;
-pub use measure::{Measured, Windows, measure};
+pub use measure::{Measured, Windows, measure, measure_all};
 pub use read::Document;
 
 use crate::{
@@ -140,11 +140,11 @@ pub fn perplexity(options: &Options) -> Result<Report> {
     let mut measure = |files: &Files| {
         let model = Model::open(files)?;
         let windows = Windows::of(&model, options.context, options.stride)?;
-        Ok::<_, Error>(report.add(&model, &documents, windows, options.bootstrap()))
+        report.add(&model, &documents, windows, options.bootstrap())
     };
     let first = measure(&options.files)?;
     if let Some(against) = &options.against {
-        let other = measure(&Files { model: against.clone(), ..Files::default() })?;
+        let other = measure(&Files { model: against.clone(), device: options.files.device, ..Files::default() })?;
         report.compare(&documents, &first, &other, options.bootstrap());
     }
     Ok(report)
@@ -164,13 +164,19 @@ pub fn documents(corpus: &Path, split: &str, max: Option<usize>, notes: &mut Vec
 
 impl Report {
     /// Measure a model on all documents, and add its rows.
-    pub fn add(&mut self, model: &Model, documents: &[Document], windows: Windows, bootstrap: Bootstrap) -> OfModel {
+    ///
+    /// # Errors
+    /// A GPU that fails, or that has no memory for a window.
+    pub fn add(
+        &mut self,
+        model: &Model,
+        documents: &[Document],
+        windows: Windows,
+        bootstrap: Bootstrap,
+    ) -> Result<OfModel> {
         let bar = ProgressBar::new(documents.len() as u64);
-        let mut measured = Vec::with_capacity(documents.len());
-        for document in documents {
-            measured.push(measure(model, &document.text, windows));
-            bar.inc(1);
-        }
+        let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
+        let measured = measure_all(model, &texts, windows, |count| bar.set_position(count as u64))?;
         bar.finish_and_clear();
         let unknown: u64 = measured.iter().map(|measured| measured.unknown).sum();
         if unknown > 0 {
@@ -198,7 +204,7 @@ impl Report {
                 stride: windows.stride,
             });
         }
-        OfModel { model: model.name.clone(), measured }
+        Ok(OfModel { model: model.name.clone(), measured })
     }
 
     /// Add how much better one model foresees the same documents than another.

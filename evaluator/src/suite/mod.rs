@@ -49,7 +49,7 @@ pub fn run(path: &Path, command: String) -> Result<(Config, Evaluation)> {
         })?;
         if let Some(asked) = &config.perplexity {
             let windows = Windows::of(&session.model, asked.context, asked.stride)?;
-            foreseen.push(report.add(&session.model, &texts, windows, bootstrap));
+            foreseen.push(report.add(&session.model, &texts, windows, bootstrap)?);
         }
         if let Some(records) = &records {
             let path = answers.held_out(&session.model.name);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use evaluator::{
     generate::{Answer, Event, Generator, Options, Request},
-    model::{Files, Model},
+    model::{Device, Engine, Files, Llama, Model},
 };
 use trainer::model::{Architecture, lora::Lora, weights};
 use vocab::spm::{
@@ -63,7 +63,16 @@ pub fn write_model(folder: &Path, seed: u64) -> Architecture {
 
 /// A model in a folder.
 pub fn open(folder: &Path) -> Model {
-    Model::open(&Files { model: folder.to_owned(), ..Files::default() }).expect("a model")
+    let files = Files { model: folder.to_owned(), device: Some(Device::Cpu), ..Files::default() };
+    Model::open(&files).expect("a model")
+}
+
+/// What computes a model on a CPU.
+pub fn llama(model: &Model) -> &Llama {
+    match &model.engine {
+        Engine::Host(llama) => llama,
+        Engine::Card(_) => panic!("opened for a GPU"),
+    }
 }
 
 /// An adapter that changes something.
@@ -79,13 +88,14 @@ pub fn write_adapter(folder: &Path, architecture: &Architecture, base: Option<&P
 
 /// Answers in the order of their ids, and their texts as they came.
 pub fn answers(model: &Model, options: &Options, num_slots: usize, prompts: &[Vec<u32>]) -> Vec<(Answer, String)> {
-    let mut generator = Generator::new(model, options, num_slots, options.context.unwrap_or(model.context()));
+    let capacity = options.context.unwrap_or(model.context());
+    let mut generator = Generator::new(model, options, num_slots, capacity).expect("memory");
     for (id, tokens) in prompts.iter().enumerate() {
         generator.push(Request { id, tokens: tokens.clone() }).expect("room");
     }
     let mut found: Vec<(Option<Answer>, String)> = prompts.iter().map(|_| (None, String::new())).collect();
     while !generator.is_idle() {
-        for event in generator.step() {
+        for event in generator.step().expect("computed") {
             match event {
                 Event::Text { id, text } => found[id].1.push_str(&text),
                 Event::Done(answer) => {

@@ -1,0 +1,215 @@
+//! Turns tokens of texts into the indices that a pass needs: whole beginnings of texts first, whose tokens look at each
+//! other, then single tokens, which look at what is kept of their texts.
+
+use trainer::ops::{
+    attention::{Heads, Texts},
+    decode::Places,
+    memory::Matrix,
+};
+
+use crate::model::Place;
+
+/// Pieces begin at a multiple of so many indices, for 16-byte accesses.
+const ALIGNMENT: usize = 64;
+/// Rows of which products are tried out beforehand, and kernels chosen; a text's place and length are likewise rounded
+/// up, so that few shapes occur.
+const FEW_ROWS: usize = 64;
+const MANY_ROWS: usize = 128;
+const MIN_PLACES: usize = 4;
+
+/// The indices that a pass of `num_tokens` tokens needs at most.
+pub fn max_len(num_tokens: usize) -> usize {
+    let texts = num_tokens.next_power_of_two().max(MIN_PLACES) + 1;
+    6 * num_tokens.next_multiple_of(ALIGNMENT) + 4 * texts.next_multiple_of(ALIGNMENT)
+}
+
+/// Rows that are computed for so many, of at most `most`.
+pub fn filled(rows: usize, most: usize) -> usize {
+    let filled = match rows {
+        0..=8 => rows.next_power_of_two(),
+        9..=FEW_ROWS => rows.next_multiple_of(8),
+        _ => rows.next_multiple_of(MANY_ROWS),
+    };
+    filled.min(most)
+}
+
+/// Whether the fastest products for so many rows are worth being looked for.
+pub fn is_few(rows: usize) -> bool {
+    rows <= FEW_ROWS
+}
+
+/// Tokens in the order in which they are computed.
+#[derive(Debug, Default)]
+pub struct Batch {
+    values: Vec<i32>,
+    pieces: Vec<(usize, usize)>,
+    /// Tokens of beginnings of texts, and single ones after them.
+    pub num_whole: usize,
+    pub num_single: usize,
+    /// Rows that attention among beginnings is asked for.
+    whole_rows: usize,
+    /// The tokens of the longest beginning, rounded up, and of the longest text with a single token.
+    longest: usize,
+    pub longest_kept: usize,
+    /// Where each token that was given is computed.
+    order: Vec<usize>,
+}
+
+/// A batch on a device.
+#[derive(Debug, Clone, Copy)]
+pub struct Input {
+    pub tokens: Matrix,
+    pub places: Places,
+    pub texts: Texts,
+    /// The tokens that something is wanted of: (1, wanted)
+    pub wanted: Matrix,
+    /// What follows them, where that is known.
+    pub targets: Matrix,
+}
+
+/// Numbers from one token to the next in what attention reads and writes.
+fn pitches(heads: Heads) -> [usize; 3] {
+    [heads.columns(), heads.queries * heads.size, heads.queries]
+}
+
+impl Batch {
+    /// The indices of `places`, in rows of at most `most`, and of what is `wanted` (by index) with `targets`.
+    ///
+    /// Without a cache (`is_kept`) every text begins here, however short.
+    pub fn of(places: &[Place], is_kept: bool, wanted: &[usize], targets: &[u32], heads: Heads, most: usize) -> Self {
+        let follows = |a: &Place, b: &Place| a.slot == b.slot && a.position + 1 == b.position;
+        let is_whole = |run: &[Place]| run[0].position == 0 && (run.len() > 1 || !is_kept);
+        let mut batch = Self { order: vec![0; places.len()], ..Self::default() };
+        let (mut whole, mut single, mut from) = (Vec::new(), Vec::new(), 0);
+        for run in places.chunk_by(follows) {
+            match is_whole(run) {
+                true => whole.push((from, run)),
+                false => single.extend(from..from + run.len()),
+            }
+            from += run.len();
+        }
+        let mut ends = vec![0];
+        let mut given = Vec::with_capacity(places.len());
+        for (from, run) in &whole {
+            given.extend(*from..from + run.len());
+            ends.push(given.len());
+        }
+        batch.num_whole = given.len();
+        batch.num_single = single.len();
+        given.extend(single);
+        given.iter().enumerate().for_each(|(at, given)| batch.order[*given] = at);
+        batch.whole_rows = if batch.num_whole == 0 { 0 } else { batch.num_whole.next_power_of_two().max(MANY_ROWS) };
+        batch.whole_rows = batch.whole_rows.min(most);
+        let longest = whole.iter().map(|(_, run)| run.len()).max().unwrap_or(0);
+        batch.longest = longest.next_power_of_two().max(MANY_ROWS);
+        batch.longest_kept = given[batch.num_whole..].iter().map(|at| places[*at].position + 1).max().unwrap_or(0);
+
+        let rows = filled(places.len(), most);
+        let filling = std::iter::repeat_n(0, rows - places.len());
+        batch.push(given.iter().map(|at| places[*at].token as i32).chain(filling));
+        batch.push(given.iter().map(|at| places[*at].slot as i32));
+        batch.push(given.iter().map(|at| places[*at].position as i32));
+        // Rows beyond the beginnings look at themselves.
+        let starts = ends.windows(2).flat_map(|text| std::iter::repeat_n(text[0] as i32, text[1] - text[0]));
+        let others = (batch.num_whole..batch.whole_rows).map(|row| row as i32);
+        batch.push(starts.chain(others));
+        let num_places = whole.len().next_power_of_two().max(MIN_PLACES);
+        let lengths = ends.windows(2).map(|text| (text[1] - text[0]) as i32);
+        batch.push(lengths.chain(std::iter::repeat(0)).take(num_places));
+        for pitch in pitches(heads) {
+            let starts = ends[..whole.len()].iter().copied().chain(std::iter::repeat(batch.num_whole));
+            batch.push(starts.take(num_places + 1).map(|start| (start * pitch) as i32));
+        }
+        let order = std::mem::take(&mut batch.order);
+        batch.push(wanted.iter().map(|at| order[*at] as i32));
+        batch.order = order;
+        batch.push(targets.iter().map(|target| *target as i32));
+        batch
+    }
+
+    fn push(&mut self, values: impl Iterator<Item = i32>) {
+        let from = self.values.len();
+        self.values.extend(values);
+        self.pieces.push((from, self.values.len() - from));
+        self.values.resize(self.values.len().next_multiple_of(ALIGNMENT), 0);
+    }
+
+    /// All indices.
+    pub fn values(&self) -> &[i32] {
+        &self.values
+    }
+
+    /// The rows that attention among beginnings takes.
+    pub fn whole_rows(&self) -> usize {
+        self.whole_rows
+    }
+
+    /// The batch, once its indices lie in `at`.
+    pub fn input(&self, at: Matrix) -> Input {
+        let piece = |number: usize| {
+            let (from, count) = self.pieces[number];
+            at.columns(from, count)
+        };
+        let starts = piece(3);
+        Input {
+            tokens: piece(0),
+            places: Places { slots: piece(1), positions: piece(2) },
+            // What only a backward pass reads is not there.
+            texts: Texts {
+                starts,
+                ends: starts,
+                lengths: piece(4),
+                offsets: [piece(5), piece(6), piece(7)],
+                longest: self.longest,
+            },
+            wanted: piece(8),
+            targets: piece(9),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_come_first_and_single_tokens_after_them() {
+        let place = |token, slot, position| Place { token, slot, position };
+        // A single token, a text of three, the rest of a text, a text of one, which looks at what is kept, and one of two.
+        let places = [
+            place(10, 4, 7),
+            place(11, 0, 0),
+            place(12, 0, 1),
+            place(13, 0, 2),
+            place(14, 2, 5),
+            place(15, 2, 6),
+            place(16, 1, 0),
+            place(17, 3, 0),
+            place(18, 3, 1),
+        ];
+        let heads = Heads { queries: 2, values: 1, size: 3 };
+        let batch = Batch::of(&places, true, &[0, 3, 8], &[], heads, 200);
+        let piece = |number: usize| {
+            let (from, count) = batch.pieces[number];
+            &batch.values[from..from + count]
+        };
+        assert_eq!((batch.num_whole, batch.num_single, batch.longest_kept), (5, 4, 8));
+        assert_eq!(piece(0)[..9], [11, 12, 13, 17, 18, 10, 14, 15, 16]);
+        assert_eq!(piece(0).len(), 16);
+        assert_eq!((piece(1)[5], piece(2)[5]), (4, 7));
+        assert_eq!((&piece(3)[..7], piece(3).len()), (&[0, 0, 0, 3, 3, 5, 6][..], 128));
+        assert_eq!(piece(4), [3, 2, 0, 0]);
+        assert_eq!(piece(5), [0, 36, 60, 60, 60]);
+        assert_eq!(piece(8), [5, 2, 4]);
+        assert!(batch.values.len() <= max_len(200));
+        // Without a cache a text of one token is whole, too.
+        let batch = Batch::of(&places[6..], false, &[0], &[17], heads, 200);
+        assert_eq!((batch.num_whole, batch.num_single), (3, 0));
+    }
+
+    #[test]
+    fn rows_are_filled_up_a_little() {
+        let found: Vec<usize> = [1, 3, 8, 9, 33, 64, 65, 8100, 8190].iter().map(|rows| filled(*rows, 8191)).collect();
+        assert_eq!(found, [1, 4, 8, 16, 40, 64, 128, 8191, 8191]);
+    }
+}
