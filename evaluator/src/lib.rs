@@ -46,6 +46,9 @@ pub mod suite;
 /// Which items stand in the texts that a model was trained on.
 pub mod contamination;
 
+/// How fast answers and likelihoods come.
+pub mod bench;
+
 mod characters;
 mod error;
 mod normal;

@@ -5,7 +5,7 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{Chat, Citations, Compare, Contamination, Infer, Lawbench, Perplexity, Report, Run, Score};
+use commands::{Bench, Chat, Citations, Compare, Contamination, Infer, Lawbench, Perplexity, Report, Run, Score};
 use corpus_format::error::print_chain;
 
 /// Runs and measures models: answers, perplexity, LawBench's scores, comparisons, citations.
@@ -39,6 +39,8 @@ enum Command {
     Contamination(Contamination),
     /// Write one page and one file of figures: scores, floors and ceilings, differences, and the worst answers.
     Report(Report),
+    /// Measure how fast answers and likelihoods come, with a model of random weights.
+    Bench(Bench),
 }
 
 const HELP: &str = include_str!("help.txt");
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Citations(citations) => citations.run(),
         Command::Contamination(contamination) => contamination.run(),
         Command::Report(report) => report.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

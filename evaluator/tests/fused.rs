@@ -1,5 +1,7 @@
 //! What runs on GPUs, on a CPU: it is what the CPU computes, whatever goes through the model together.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::{cell::RefCell, path::Path};

@@ -153,7 +153,10 @@ impl Measured {
 }
 
 /// Weights that are made fast: each tensor is the beginning of the same random numbers.
-fn weights(architecture: &Architecture, seed: u64) -> Result<Weights> {
+///
+/// # Errors
+/// A computation that fails.
+pub fn weights(architecture: &Architecture, seed: u64) -> Result<Weights> {
     let tensors = architecture.tensors();
     let size = |shape: &[usize]| shape.iter().product::<usize>();
     let most = tensors.iter().map(|(_, shape)| size(shape)).max().unwrap_or(0);

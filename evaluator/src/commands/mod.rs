@@ -1,5 +1,6 @@
 //! Defines the commands: what each is given, and what it prints.
 
+mod bench;
 mod chat;
 mod citations;
 mod compare;
@@ -11,6 +12,7 @@ mod report;
 mod run;
 mod score;
 
+pub use bench::Bench;
 pub use chat::Chat;
 pub use citations::Citations;
 pub use compare::Compare;

@@ -22,4 +22,5 @@ pub use engine::{Engine, Texts, Window};
 pub use forward::Place;
 pub use fused::Fused;
 pub use llama::Llama;
+pub(crate) use open::open_device;
 pub use open::{Files, Model};

@@ -108,7 +108,7 @@ impl Model {
             adapter_sha256 = Some(Lora::hash_folder(adapter)?);
         }
         let tokenizer_sha256 = start::hash_tokenizer(&read.tokenizer);
-        let device = device::find(files.device, fused::refuses(&read.architecture))?;
+        let device = open_device(files.device, &read.architecture)?;
         Ok(Self {
             engine: Engine::new(read.architecture.clone(), read.weights, device.as_ref())?,
             architecture: read.architecture,
@@ -140,6 +140,14 @@ impl Model {
     pub fn context(&self) -> usize {
         self.architecture.max_position_embeddings
     }
+}
+
+/// The GPU that a model is to run on; none for a CPU.
+///
+/// # Errors
+/// A GPU that is asked for, and is not there or cannot run the model.
+pub fn open_device(asked: Option<Device>, architecture: &Architecture) -> Result<Option<candle_core::Device>> {
+    device::find(asked, fused::refuses(architecture))
 }
 
 /// The run that a folder is, or is a checkpoint of.

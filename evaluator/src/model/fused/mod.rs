@@ -102,6 +102,11 @@ impl Fused {
         })
     }
 
+    /// The machine, for measurements.
+    pub fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
     /// Tokens that go through the model at a time.
     pub fn max_tokens(&self) -> usize {
         self.plan.num_tokens
