@@ -17,7 +17,7 @@ use vocab::{
 use crate::{
     Error, Result,
     generate::{self, Generator, Request},
-    model::{Device, Engine, Model, Window, open_device},
+    model::{Device, Engine, Fused, Model, Place, Texts, Window, open_device},
 };
 
 /// What is measured.
@@ -60,6 +60,9 @@ pub fn bench(options: &Options, mut found: impl FnMut(Value) -> Result<()>) -> R
     }
     for batch in &options.batch {
         found(answer(&model, options, *batch)?)?;
+        if let Some(step) = step(&model, options, *batch)? {
+            found(step)?;
+        }
     }
     Ok(())
 }
@@ -131,6 +134,27 @@ fn score(model: &Model, options: &Options) -> Result<Value> {
         "work": "score", "device": model.device().name(), "texts": texts, "tokens_each": text,
         "seconds": seconds, "tokens_per_s": count as f64 / seconds, "nats_per_token": nats.iter().sum::<f64>() / count as f64,
     }))
+}
+
+/// Where a GPU's time goes in a step of answers that are half done, in milliseconds; each kernel is timed apart, which
+/// costs some time between them.
+fn step(model: &Model, options: &Options, batch: usize) -> Result<Option<Value>> {
+    let texts = model.engine.texts(batch, options.prompt + options.new)?;
+    let Texts::Card { mut fused, .. } = texts else { return Ok(None) };
+    let position = options.prompt + options.new / 2;
+    let places: Vec<Place> = (0..batch).map(|slot| Place { token: slot as u32, slot, position }).collect();
+    let wanted: Vec<usize> = (0..batch).collect();
+    let step = |fused: &mut Fused| fused.likeliest(&places, &wanted, model.architecture.vocab_size);
+    step(&mut fused)?;
+    let start = Instant::now();
+    step(&mut fused)?;
+    let whole = start.elapsed().as_secs_f64();
+    fused.machine().start_clock();
+    step(&mut fused)?;
+    let parts = fused.machine().stop_clock()?;
+    let parts: serde_json::Map<String, Value> =
+        parts.into_iter().map(|(part, ms)| (format!("{part:?}").to_lowercase(), json!(ms))).collect();
+    Ok(Some(json!({"work": "step", "batch": batch, "tokens_before": position, "ms": whole * 1e3, "parts_ms": parts})))
 }
 
 /// New tokens a second of answers, their prompts' time included.

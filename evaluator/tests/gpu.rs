@@ -11,7 +11,7 @@ use std::path::Path;
 use candle_core::{DType, Tensor};
 use evaluator::{
     generate::Options,
-    model::{Cache, Device, Files, Model, Place},
+    model::{Cache, Device, Files, Fused, Model, Place},
     perplexity::{Windows, measure_all},
 };
 use support::{LAW, answers, llama, open, stories, write_model};
@@ -148,5 +148,56 @@ fn a_small_model_goes_on_as_on_a_cpu_where_one_token_is_likelier_by_a_margin() {
         let margin = sorted[0] - ours.tokens.get(same).map_or(sorted[1], |token| logits[*token as usize]);
         println!("then the margin is {margin}");
         assert!(margin < 0.15, "{margin}");
+    }
+}
+
+/// See `fixture/transformers.py`.
+#[test]
+fn transformers_computes_the_same() {
+    let Some(folder) = std::env::var_os("TRANSFORMERS_MODEL").map(std::path::PathBuf::from) else { return };
+    let text = fs_err::read_to_string(folder.join("transformers.json")).unwrap();
+    let theirs: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let logits_of = |name: &str| serde_json::from_value::<Vec<Vec<f32>>>(theirs[name].clone()).unwrap();
+    let tokens_of = |name: &str| serde_json::from_value::<Vec<Vec<u32>>>(theirs[name].clone()).unwrap();
+    let prompts = tokens_of("prompts");
+    let (architecture, weights) = weights::read_folder(&folder).unwrap();
+    let device = candle_core::Device::new_cuda(0).unwrap();
+    let mut model = Fused::on_card(&architecture, weights, &device).unwrap();
+    model.begin(prompts.len(), 600).unwrap();
+    let places = |range: fn(usize) -> std::ops::Range<usize>| -> (Vec<Place>, Vec<usize>) {
+        let (mut places, mut last) = (Vec::new(), Vec::new());
+        for (slot, prompt) in prompts.iter().enumerate() {
+            let of = |position: usize| Place { token: prompt[position], slot, position };
+            places.extend(range(prompt.len()).map(of));
+            last.push(places.len() - 1);
+        }
+        (places, last)
+    };
+    let (all, last) = places(|count| 0..count);
+    let whole = model.logits(&all, &last).unwrap();
+    let (rest, each) = places(|count| count - 1..count);
+    let single = model.logits(&rest, &each).unwrap();
+    for (what, ours, exact, peer) in
+        [("whole", &whole, "logits_f32", "logits_bf16"), ("cached", &single, "cached_f32", "cached_bf16")]
+    {
+        let (exact, peer) = (logits_of(exact).concat(), logits_of(peer).concat());
+        let (error, largest) = distance(ours, &exact);
+        let (peer_error, peer_largest) = distance(&peer, &exact);
+        println!("{what}: ours off by {error:.2e}, at most {largest:.2e}; theirs {peer_error:.2e}, {peer_largest:.2e}");
+        assert!(error < 1.5 * peer_error);
+    }
+    // Greedy answers, all prompts side by side.
+    let mut next = model.likeliest(&all, &last, architecture.vocab_size).unwrap();
+    let mut answers: Vec<Vec<u32>> = next.iter().map(|token| vec![*token]).collect();
+    for step in 0..47 {
+        let place = |(slot, token): (usize, &u32)| Place { token: *token, slot, position: prompts[slot].len() + step };
+        let places: Vec<Place> = next.iter().enumerate().map(place).collect();
+        next = model.likeliest(&places, &[0, 1, 2, 3], architecture.vocab_size).unwrap();
+        answers.iter_mut().zip(&next).for_each(|(answer, token)| answer.push(*token));
+    }
+    let same = |a: &[u32], b: &[u32]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (exact, peer) = (tokens_of("greedy_f32"), tokens_of("greedy_bf16"));
+    for ((ours, exact), peer) in answers.iter().zip(&exact).zip(&peer) {
+        println!("of 48 tokens the same as in f32: ours {}, theirs {}", same(ours, exact), same(peer, exact));
     }
 }
