@@ -9,9 +9,9 @@ vocab := target / "release" / "vocab"
 trainer := target / "release" / "trainer"
 evaluator := target / "release" / "evaluator"
 
-# Where there is a CUDA compiler, the trainer is built for the GPU; where there is NCCL, for several.
+# Where there is a CUDA compiler, what computes models is built for the GPU; where there is NCCL, for several.
 has_cuda := `command -v nvcc || true`
-gpu := if has_cuda == "" { "" } else if `{ ldconfig -p || true; } 2>/dev/null | grep --max-count=1 libnccl.so || true` == "" { "--features trainer/cuda" } else { "--features trainer/nccl" }
+gpu := if has_cuda == "" { "" } else if `{ ldconfig -p || true; } 2>/dev/null | grep --max-count=1 libnccl.so || true` == "" { "--features trainer/cuda,evaluator/cuda" } else { "--features trainer/nccl,evaluator/cuda" }
 cudnn := cache / "cudnn"
 
 # List the recipes.
@@ -31,16 +31,16 @@ train-vocab config="vocab/configs/tokenizer.toml": _build
     @"{{vocab}}" train "{{config}}"
 
 # Continue pretraining on the corpus: shards and tokenizer → data/runs/…, checkpoints and curves.
-train config="trainer/configs/smoke.toml" *arguments: _build-trainer
+train config="trainer/configs/smoke.toml" *arguments: _build-models
     @"{{trainer}}" train "{{config}}" {{arguments}}
 
 # Tune on the instruction records; with no configuration the model that `just train` made.
-instruct config="trainer/configs/smoke-instruct.toml" *arguments: _build-trainer
+instruct config="trainer/configs/smoke-instruct.toml" *arguments: _build-models
     @test "{{config}}" != trainer/configs/smoke-instruct.toml || "{{trainer}}" export data/runs/smoke
     @"{{trainer}}" train "{{config}}" {{arguments}}
 
 # Write a run's model as transformers and PEFT load it.
-export run: _build-trainer
+export run: _build-models
     @"{{trainer}}" export "{{run}}"
 
 # Score answers to LawBench: a folder of MODEL/TASK.json → a table, or JSON lines with --json; no model is needed.
@@ -60,7 +60,7 @@ contamination items *arguments: _build
     @"{{evaluator}}" contamination "{{items}}" {{arguments}}
 
 # Evaluate models on what was held out and on LawBench → data/reports/evaluation; by default those of the recipes above.
-evaluate config="evaluator/configs/smoke.toml": _build
+evaluate config="evaluator/configs/smoke.toml": _build-models
     @"{{evaluator}}" run "{{config}}"
 
 # Run all tests.
@@ -91,7 +91,7 @@ manifest-schema: _build
 _build:
     @cargo build --release --workspace
 
-_build-trainer: _cudnn
+_build-models: _cudnn
     @CUDNN_FRONTEND_INCLUDE="${CUDNN_FRONTEND_INCLUDE:-{{cudnn}}/include}" cargo build --release --workspace {{gpu}}
 
 # On GPU boxes: cuDNN's headers, with which attention is built; the library itself is looked for when the trainer runs.

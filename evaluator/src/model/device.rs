@@ -1,11 +1,13 @@
 //! Finds what a model is computed on.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
 /// What a model is computed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Device {
     /// A CPU, in f32: the same bits on every machine.
     Cpu,
