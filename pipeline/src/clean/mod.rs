@@ -1,5 +1,7 @@
 //! Clean text by named rules; every rule counts what it changed.
 
+/// Lines broken in the middle of a sentence.
+pub mod broken;
 /// Masks that courts set.
 pub mod court_masks;
 /// Years and amounts.
@@ -44,7 +46,7 @@ rules! {
     Unescaped = "twice escaped character decoded",
     /// What Word left behind: `{C}<!--TABLE…-->`.
     WordJunk = "Word's leftovers removed",
-    /// A line of a page that ends in a sentence, before a number, is joined with the next.
+    /// A line that ends in the middle of a sentence is joined with the next.
     Rejoined = "line broken in a sentence rejoined",
     /// The line in which the site says when a page was published and how often it was seen.
     Banner = "site banner removed",

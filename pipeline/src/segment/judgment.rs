@@ -25,10 +25,10 @@ macro_rules! kind {
         r"(?:(?:判\s*决|裁\s*定|决\s*定|调\s*解|通\s*知)\s*书|(?:支\s*付|报告财产|限制消费|搜\s*查)\s*令)"
     };
 }
-/// A case number after it.
+/// A case number after it, which may have lost its year.
 macro_rules! number {
     () => {
-        r"(?:[^\S\n]*\n?\s*[（(〔\[]\s*(?:19|20)\d{2}\s*[）)〕\]][^\n。；，：]{1,30}?号(?:之[一二三四五六七八九十]+)?[：:]?)"
+        r"(?:[^\S\n]*\n?\s*(?:[（(〔\[]\s*(?:19|20)\d{2}\s*[）)〕\]][^\n。；，：]{1,30}?|\p{Han}{1,8}字第\d{1,6})号(?:之[一二三四五六七八九十]+)?[：:]?)"
     };
 }
 
@@ -337,7 +337,7 @@ mod tests {
         assert_eq!(facts(filed), None);
         // A full stop that the source lost, and a heading that is none of the facts.
         let glued = "公诉机关指控意见：某院提起公诉，公开开庭审理了本案公诉机关指控，2019年8月13日某甲在某店内盗窃。";
-        assert_eq!(facts(glued).as_deref(), Some("公诉机关指控，某"));
+        assert_eq!(facts(glued).as_deref(), Some("公诉机关指控，2"));
     }
 
     #[test]

@@ -102,8 +102,19 @@ fn charges(header: &str, facts: &str, disposition: &str) -> Vec<String> {
     if !found.is_empty() {
         return found;
     }
-    let alleged = charge::alleged(header);
-    if alleged.is_empty() { charge::alleged(facts) } else { alleged }
+    let mut alleged = charge::alleged(header);
+    if alleged.is_empty() {
+        alleged = charge::alleged(facts);
+    }
+    // Where the source ends before the court speaks, a co-accused may be charged further on.
+    if disposition.is_empty() {
+        for charge in charge::demanded(facts) {
+            if !alleged.contains(&charge) {
+                alleged.push(charge);
+            }
+        }
+    }
+    alleged
 }
 
 /// The procedure that the account of how the case came to the court names last: a change of it comes after.
