@@ -10,6 +10,8 @@ pub mod figures;
 pub mod html;
 /// Lines: blank ones, edges, spaced headings.
 pub mod layout;
+/// What sites and Word leave in a text.
+pub mod leftovers;
 /// Markdown and HTML remnants.
 pub mod markup;
 /// Names of people.
@@ -44,7 +46,7 @@ rules! {
     Html = "HTML reduced to lines",
     /// Entities that were escaped twice, and `[ly]` and `01lydyh01` for a line break and a quote.
     Unescaped = "twice escaped character decoded",
-    /// What Word left behind: `{C}<!--TABLE…-->`.
+    /// What Word left behind: `{C}<!--TABLE…-->`, fields of page numbers.
     WordJunk = "Word's leftovers removed",
     /// A line that ends in the middle of a sentence is joined with the next.
     Rejoined = "line broken in a sentence rejoined",

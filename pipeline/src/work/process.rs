@@ -16,7 +16,7 @@ use super::{
     store::{Finished, UnitWriter},
 };
 use crate::{
-    clean::{Rule, RuleCounts, broken, court_masks, figures, html, layout, markup, names, privacy, unicode},
+    clean::{Rule, RuleCounts, broken, court_masks, figures, html, layout, leftovers, markup, names, privacy, unicode},
     config::{Config, Privacy},
     enrich::{
         case::{self, court},
@@ -326,9 +326,10 @@ fn judgment_row(
     privacy: Privacy,
     rules: &mut RuleCounts,
 ) -> std::result::Result<DocumentRow, Rejection> {
-    if raw.form == Form::WenshuPage {
-        raw.text = html::text(&raw.text, rules);
-    }
+    raw.text = match raw.form {
+        Form::WenshuPage => html::text(&raw.text, rules),
+        _ => leftovers::removed(raw.text, rules),
+    };
     let mut folded = unicode::fold(&raw.text, rules);
     // A record has no lines but those between its parts.
     if raw.form != Form::JudgmentJsonl {
