@@ -4,12 +4,15 @@
 //! full stop was lost. A line is broken where it is long and ends with a comma, or where the two characters at the
 //! break stand side by side elsewhere in the document.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::LazyCell, collections::HashSet};
 
 use super::{Rule, RuleCounts, layout::is_han, markup::Line};
 
 /// A shorter line was meant to end.
 const MIN_BROKEN_CHARS: usize = 20;
+
+/// A longer one is no line that was broken.
+const MAX_BROKEN_BYTES: usize = 16 << 10;
 
 // How a line begins that is a paragraph of its own: an item, a heading, a party, who signs, what the court thinks.
 pattern!(
@@ -25,10 +28,11 @@ const OPEN: [&str; 11] = ["和", "与", "及", "或", "并", "且", "应当", "�
 
 /// Join the lines of `text` that a source broke in the middle of a sentence.
 pub fn rejoined<'a>(text: Cow<'a, str>, counts: &mut RuleCounts) -> Cow<'a, str> {
+    let neighbours = LazyCell::new(|| neighbours(&text));
     let mut starts = Vec::new();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
     while let Some(line) = lines.next() {
-        if let Some(next) = lines.peek().filter(|next| goes_on(line, next, &text)) {
+        if let Some(next) = lines.peek().filter(|next| goes_on(line, next, || &*neighbours)) {
             starts.push(next.as_ptr() as usize - text.as_ptr() as usize);
         }
     }
@@ -46,10 +50,11 @@ pub fn rejoined<'a>(text: Cow<'a, str>, counts: &mut RuleCounts) -> Cow<'a, str>
     Cow::Owned(joined)
 }
 
-/// Join the lines of a statute's page that its source broke in the middle of a sentence.
+/// Join the lines of a statute's page that its source broke in the middle of a sentence; `text` is all of it.
 pub fn rejoin_page(lines: &mut Vec<Line<'_>>, text: &str, counts: &mut RuleCounts) {
+    let neighbours = LazyCell::new(|| neighbours(text));
     lines.dedup_by(|next, line| {
-        let is_broken = next.level == 0 && goes_on(line.text.trim(), next.text.trim(), text);
+        let is_broken = next.level == 0 && goes_on(line.text.trim(), next.text.trim(), || &*neighbours);
         if is_broken {
             counts.hit(Rule::Rejoined);
             line.text = format!("{}{}", line.text.trim_end(), next.text.trim()).into();
@@ -58,16 +63,22 @@ pub fn rejoin_page(lines: &mut Vec<Line<'_>>, text: &str, counts: &mut RuleCount
     });
 }
 
-/// Whether `next` goes on with the sentence that `line` breaks off; `text` is the whole document.
-fn goes_on(line: &str, next: &str, text: &str) -> bool {
+/// The characters that stand side by side.
+fn neighbours(text: &str) -> HashSet<(char, char)> {
+    text.chars().zip(text.chars().skip(1)).collect()
+}
+
+/// Whether `next` goes on with the sentence that `line` breaks off.
+fn goes_on<'a>(line: &str, next: &str, neighbours: impl Fn() -> &'a HashSet<(char, char)>) -> bool {
     let Some(last) = line.chars().next_back() else { return false };
     let is_comma = matches!(last, '，' | '、');
-    if !(is_comma || is_han(last) && line.contains('，')) || line.chars().count() < MIN_BROKEN_CHARS {
+    let is_long = line.len() <= MAX_BROKEN_BYTES && line.chars().count() >= MIN_BROKEN_CHARS;
+    if !is_long || !(is_comma || is_han(last) && line.contains('，')) {
         return false;
     }
     let Some(first) = next.chars().next().filter(|c| is_han(*c)) else { return false };
-    let is_inside = || OPEN.iter().any(|word| line.ends_with(word)) || text.contains(&format!("{last}{first}"));
-    (is_comma || is_inside()) && !PARAGRAPH.is_match(next)
+    let is_open = || OPEN.iter().any(|word| line.ends_with(word)) || neighbours().contains(&(last, first));
+    (is_comma || is_open()) && !PARAGRAPH.is_match(next)
 }
 
 #[cfg(test)]

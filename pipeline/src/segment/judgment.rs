@@ -3,6 +3,8 @@
 //! Each section begins where its phrase does; a section whose phrase is missing is absent, and the text
 //! belongs to the section before it. Spans are in characters of the cleaned text and cover all of it.
 
+use std::cell::LazyCell;
+
 use corpus_format::legal::Section;
 use regex::Regex;
 
@@ -95,6 +97,9 @@ const MAX_HEARING_BYTES: usize = 450;
 
 /// Characters after 本院认为 in which evidence is named where it is about that.
 const MAX_EVIDENCE_CHARS: usize = 10;
+
+/// Answers to the defence that are looked at.
+const MAX_WEIGHED: usize = 32;
 
 /// The bytes of the court's own heading at the start of a court document, where one can be told; the title ends with it.
 pub fn heading(text: &str) -> Option<std::ops::Range<usize>> {
@@ -195,7 +200,7 @@ fn reasoning(text: &str, from: usize) -> Option<usize> {
 
 /// Where the court begins to answer the defence, in a document that ends before it reasons.
 fn weighed(text: &str, from: usize) -> Option<usize> {
-    let found = WEIGHED.find_iter(&text[from..]).map(|m| from + m.start());
+    let found = WEIGHED.find_iter(&text[from..]).take(MAX_WEIGHED).map(|m| from + m.start());
     let found = found.map(|at| sentence_start(text, from, at)..at);
     found.filter(|sentence| !text[sentence.clone()].contains("证")).map(|sentence| sentence.start).next()
 }
@@ -204,9 +209,11 @@ fn weighed(text: &str, from: usize) -> Option<usize> {
 fn ruled(text: &str, from: usize, is_reasoned: bool) -> Option<(usize, usize)> {
     // The first 如下 of the reasoning is the court's own: earlier ones quote other courts. Where nothing is reasoned,
     // only a document that goes on to its end has an operative part.
+    let last = |pattern: &Regex| pattern.find_iter(&text[from..]).last().map_or(0, |m| from + m.start());
+    let last_end = LazyCell::new(|| last(&TAIL).max(last(&SIGNATURE)));
     let is_own = |end: usize| {
         let is_sentence = text[end..].starts_with(['\n', ' ']) || text[..end].ends_with(['：', ':']);
-        is_reasoned || is_sentence && (TAIL.is_match_at(text, end) || SIGNATURE.is_match_at(text, end))
+        is_reasoned || is_sentence && end <= *last_end
     };
     let found = RULED.find_iter(&text[from..]).find(|m| is_own(from + m.end()))?;
     let begins = if found.as_str().starts_with("判决结果") { found.start() } else { found.end() };

@@ -103,9 +103,11 @@ fn named(told: &str, parties: &[Party]) -> Option<String> {
         .filter_map(|r| told.rfind(r).map(|at| at + r.len()))
         .max();
     let start = after_names.max(after_bracket).or(after_role)?;
-    // A name may go on: 袁某甲 of a party that is 袁某 elsewhere.
-    let cause = told[start..].trim_start_matches(['、', '，', ',', ' ', '等', '某', '甲', '乙', '丙', '丁']);
-    let cause = ["之间的", "之间", "因", "的", "关于", "发生", "为", "一般"]
+    let cause = told[start..].trim_start_matches(['、', '，', ',', ' ', '等']);
+    // A name that is in no party block, 被告王某, and one that goes on: 袁某甲 of a party that is 袁某.
+    let cause = cause.char_indices().nth(1).filter(|(_, c)| *c == '某').map_or(cause, |(at, _)| &cause[at..]);
+    let cause = cause.trim_start_matches(['某', '甲', '乙', '丙', '丁']);
+    let cause = ["案由", "之间的", "之间", "因", "的", "关于", "发生", "为", "一般"]
         .iter()
         .fold(cause, |cause, word| cause.strip_prefix(word).unwrap_or(cause));
     let is_cause = (3..=40).contains(&cause.chars().count())
@@ -147,6 +149,9 @@ mod tests {
                 Some("与公司有关的纠纷"),
             ),
             ("\n申请执行人某行与被执行人某人一案，", None),
+            ("\n原告某行与被告李某借款合同纠纷一案，", Some("借款合同纠纷")),
+            ("\n原告某行与被告王某甲离婚纠纷一案，", Some("离婚纠纷")),
+            ("\n某甲公司与王某案由买卖合同纠纷一案，", Some("买卖合同纠纷")),
         ];
         for (header, expected) in cases {
             assert_eq!(cause(header, "", &parties).as_deref(), expected, "{header}");
