@@ -61,6 +61,10 @@ fn bad_files_are_dropped_with_a_reason_and_the_rest_is_kept() {
     put("bodyless.md", "# 某条例\n\n2020年1月1日 公布\n\n<!-- INFO END -->\n\n".as_bytes());
     put("front.md", "---\ntitle: x\n---\n".as_bytes());
     put("binary.md", &[0, 1, 2, 0, 0, 0, 9, 0, 200, 0].repeat(50));
+    // As Word 97 begins, in a compound file: sectors of 512 bytes, little-endian.
+    let header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x3e\0\x03\0\xfe\xff\x09\0\x06\0";
+    put("word.doc", &[header, &[0; 476][..], &[0xff; 512]].concat());
+    put("scan.pdf", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<</Type/Catalog>>\nendobj\n");
     put("noise.md", &(0..4000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80).collect::<Vec<_>>());
     put("page.html", "<html><body>第一条 为了</body></html>".as_bytes());
     put("line.md", format!("{}{}", statute("长条例", 3), "法".repeat(70 << 20)).as_bytes());
@@ -82,6 +86,8 @@ fn bad_files_are_dropped_with_a_reason_and_the_rest_is_kept() {
         ("bodyless.md", "no_body", "title and history"),
         ("front.md", "no_body", "nothing else"),
         ("binary.md", "binary", "NUL bytes"),
+        ("word.doc", "unknown_form", "Word before 2007; convert it"),
+        ("scan.pdf", "unknown_form", "a PDF; take its text out"),
         ("noise.md", "undecodable", "not UTF-8"),
         ("page.html", "unknown_form", "looks like markup"),
         ("line.md", "too_large", "over 16777216 bytes (limits.max_document_bytes)"),

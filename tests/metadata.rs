@@ -127,7 +127,7 @@ fn accuracy(file: &str) -> BTreeMap<&'static str, (u32, u32)> {
             let Some(document) = of_label(label, &documents) else { continue };
             for (field, _, _) in FIELDS {
                 let (expected, found) = (expected(label, field), found(document, field));
-                if expected.get("?").is_some() {
+                if label.get(field).is_none() || expected.get("?").is_some() {
                     continue;
                 }
                 let (right, all): &mut (u32, u32) = counts.entry(field).or_default();
@@ -146,7 +146,9 @@ fn accuracy(file: &str) -> BTreeMap<&'static str, (u32, u32)> {
 #[test]
 fn metadata_is_what_a_reader_says() {
     let mut wrong = Vec::new();
-    for (file, is_blind) in [("metadata.jsonl", false), ("metadata_blind.jsonl", true)] {
+    // The second blind set is a random sample; the rules were mended on it.
+    let files = [("metadata.jsonl", false), ("metadata_blind.jsonl", true), ("metadata_blind2.jsonl", false)];
+    for (file, is_blind) in files {
         let counts = accuracy(file);
         for (field, mended, blind) in FIELDS {
             let Some((right, all)) = counts.get(field) else { continue };

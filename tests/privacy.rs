@@ -7,7 +7,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::{
     accuracy::{corpus, labels, of_label, open_corpus},
-    support::{self, rows},
+    support::{self, arg, pipeline_ok, put, rows},
 };
 
 /// The characters of every document that are no white space, by id.
@@ -80,6 +80,24 @@ fn names_are_masked_and_nothing_else_is() {
         assert!(shifted <= 6 && all.labelled > 500, "{documents} documents, {} names", all.labelled);
         assert!(r >= recall && p >= precision, "{file}: recall {r:.4}, precision {p:.4}");
     }
+}
+
+#[test]
+fn the_title_that_a_source_states_is_masked_only_where_it_is_asked_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let raw = fs_err::read_to_string(support::root().join("tests/forms/spc-text.txt")).expect("read");
+    let stated = "张三丰（电话13800138000）盗窃一审刑事判决书";
+    put(&dir.path().join("raw/a.txt"), raw.replace("张三丰盗窃一审刑事判决书", stated));
+    let titles = ["true", "false"].map(|mask| {
+        let raw = dir.path().join("raw");
+        let config = format!("[[sources]]\nkind = \"judgment\"\npath = {raw:?}\n[privacy]\nmask = {mask}\n");
+        put(&dir.path().join(format!("{mask}.toml")), config);
+        let out = dir.path().join(mask);
+        pipeline_ok(&["build", arg(&dir.path().join(format!("{mask}.toml"))), "--out", arg(&out)]);
+        rows(&out, Table::Documents, &["title"])[0][0].clone()
+    });
+    assert_eq!(titles[1], stated);
+    assert!(!titles[0].contains("13800138000") && !titles[0].contains("张三丰"), "{}", titles[0]);
 }
 
 /// How many identity-card numbers a text has: 18 characters that stand alone and fulfil GB 11643-1999.

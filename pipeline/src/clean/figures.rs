@@ -52,11 +52,13 @@ mod tests {
     #[test]
     fn figures_are_written_alike_and_lists_stay() {
         let cases = [
-            ("二○一五年、二O一六年、二0一七年、二零一八年", "二〇一五年、二〇一六年、二〇一七年、二〇一八年"),
+            (
+                "二○一五年、二O一六年、二0一七年、二零一八年、二Ｏ一九年、二〇二〇年",
+                "二〇一五年、二〇一六年、二〇一七年、二〇一八年、二〇一九年、二〇二〇年",
+            ),
             ("赔偿3，000元和28,895.10元、1,234,567万元", "赔偿3000元和28895.10元、1234567万元"),
-            ("第1，200条，100，200，300元以内，2015年", "第1，200条，100，200，300元以内，2015年"),
         ];
-        for (text, expected) in cases.into_iter().take(2) {
+        for (text, expected) in cases {
             assert_eq!(unify(text, &mut RuleCounts::default()), expected);
         }
         // Three in a row are taken for one number: nothing tells 100，200，300元 from it.

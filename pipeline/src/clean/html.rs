@@ -4,7 +4,7 @@
 
 use html5gum::{Token, Tokenizer};
 
-use super::{Rule, RuleCounts, layout::is_han};
+use super::{Rule, RuleCounts, layout::is_han, leftovers};
 
 /// Elements that begin and end a line.
 const BLOCKS: [&[u8]; 16] = [
@@ -57,8 +57,7 @@ pub fn text(html: &str, counts: &mut RuleCounts) -> String {
         lines.add(&kept);
     }
     lines.end();
-    let text = unescaped_again(lines.text, counts);
-    rejoined(&without_word_junk(text, counts), counts)
+    rejoined(&leftovers::removed(lines.text, counts), counts)
 }
 
 /// Lines while they grow; white space of the page's source is a space, and none between Han characters.
@@ -93,62 +92,6 @@ impl Lines {
         }
         self.line.clear();
     }
-}
-
-/// Characters that were escaped twice, and the marks that sites put in the place of line breaks and quotes.
-fn unescaped_again(text: String, counts: &mut RuleCounts) -> String {
-    const ESCAPES: [(&str, &str); 15] = [
-        ("&#xA;", "\n"),
-        ("&#xD;", ""),
-        ("&#10;", "\n"),
-        ("[ly]", "\n"),
-        ("01lydyh01", "'"),
-        ("&nbsp;", " "),
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&ldquo;", "“"),
-        ("&rdquo;", "”"),
-        ("&lsquo;", "‘"),
-        ("&rsquo;", "’"),
-        ("&middot;", "·"),
-        ("&amp;", "&"),
-    ];
-    if !text.contains(['&', '[']) && !text.contains("01lydyh01") {
-        return text;
-    }
-    let mut text = text;
-    for (escape, plain) in ESCAPES {
-        let number = text.matches(escape).count() as u64;
-        if number > 0 {
-            counts.add_count(Rule::Unescaped, number);
-            text = text.replace(escape, plain);
-        }
-    }
-    text
-}
-
-/// Comments of Word that became text: `{C}<!--TABLE{…}-->`.
-fn without_word_junk(text: String, counts: &mut RuleCounts) -> String {
-    if !text.contains("<!--") && !text.contains("{C}") {
-        return text;
-    }
-    let mut clean = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    // A comment that never ends is text.
-    while let Some((before, (_, after))) =
-        rest.split_once("<!--").and_then(|(before, from)| Some((before, from.split_once("-->")?)))
-    {
-        clean.push_str(before);
-        counts.hit(Rule::WordJunk);
-        rest = after;
-    }
-    clean.push_str(rest);
-    if clean.contains("{C}") {
-        counts.hit(Rule::WordJunk);
-        clean = clean.replace("{C}", "");
-    }
-    clean
 }
 
 /// Join a line that ends in the middle of a sentence, before a number, with the next.

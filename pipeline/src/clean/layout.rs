@@ -42,6 +42,18 @@ pub fn banner(line: &str) -> Option<&str> {
     (is_count && date.chars().all(|c| c.is_ascii_digit() || c == '-')).then_some(date)
 }
 
+// At the end of an article that a site published: …从重处罚。中国刑事辩护网提供http://….
+pattern!(CREDIT, r"(?P<text>.*[。；])\p{Han}{2,12}网提供(?:https?://\S+)?$");
+
+/// A line without the name of the site that provided it.
+pub fn uncredited<'a>(line: &'a str, counts: &mut RuleCounts) -> &'a str {
+    let found = line.contains("网提供").then(|| CREDIT.captures(line)).flatten().and_then(|found| found.name("text"));
+    found.map_or(line, |text| {
+        counts.hit(Rule::Banner);
+        text.as_str()
+    })
+}
+
 /// Join a line whose words are single Han characters (执 行 裁 定 书), the first word of a heading
 /// aside (第一章 总 则). Two characters or more must stand alone, and the line must be short.
 fn join_spaced<'a>(line: &'a str, counts: &mut RuleCounts) -> Cow<'a, str> {
@@ -66,10 +78,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn banners_and_credits_of_sites_are_told_from_text() {
+        assert_eq!(banner("发布日期：2016-12-05 浏览：100次"), Some("2016-12-05"));
+        assert_eq!(banner("发布日期：浏览：次"), Some(""));
+        assert_eq!(banner("发布日期以浏览页面为准。"), None);
+        let mut counts = RuleCounts::default();
+        let credit = |line, counts: &mut RuleCounts| uncredited(line, counts).to_owned();
+        assert_eq!(credit("　　从重处罚。中国刑事辩护网提供http://www.example.com", &mut counts), "　　从重处罚。");
+        for line in ["由中国人大网提供的文本。", "检索服务由某网提供"] {
+            assert_eq!(credit(line, &mut counts), line);
+        }
+        assert_eq!(counts.iter().map(|(_, n)| n).sum::<u64>(), 1);
+    }
+
+    #[test]
     fn spaced_headings_are_joined_and_sentences_are_not() {
         let cases = [
             ("第一章 总 则", "第一章 总则"),
             ("  执 行   裁 定 书 ", "执行裁定书"),
+            ("第十二章 附 则", "第十二章 附则"),
             ("目 录", "目录"),
             ("第一条 为 了保护", "第一条 为 了保护"),
             ("第一条  为了保护\t人民", "第一条 为了保护 人民"),

@@ -1,5 +1,7 @@
 //! Clean text by named rules; every rule counts what it changed.
 
+/// Lines broken in the middle of a sentence.
+pub mod broken;
 /// Masks that courts set.
 pub mod court_masks;
 /// Years and amounts.
@@ -8,6 +10,8 @@ pub mod figures;
 pub mod html;
 /// Lines: blank ones, edges, spaced headings.
 pub mod layout;
+/// What sites and Word leave in a text.
+pub mod leftovers;
 /// Markdown and HTML remnants.
 pub mod markup;
 /// Names of people.
@@ -42,9 +46,9 @@ rules! {
     Html = "HTML reduced to lines",
     /// Entities that were escaped twice, and `[ly]` and `01lydyh01` for a line break and a quote.
     Unescaped = "twice escaped character decoded",
-    /// What Word left behind: `{C}<!--TABLE…-->`.
+    /// What Word left behind: `{C}<!--TABLE…-->`, fields of page numbers.
     WordJunk = "Word's leftovers removed",
-    /// A line of a page that ends in a sentence, before a number, is joined with the next.
+    /// A line that ends in the middle of a sentence is joined with the next.
     Rejoined = "line broken in a sentence rejoined",
     /// The line in which the site says when a page was published and how often it was seen.
     Banner = "site banner removed",

@@ -8,6 +8,9 @@ pattern!(
     r"[（(〔\[［【]\s*((?:19|20)[0-9]{2})\s*[）)〕\]］】]\s*([\p{Han}][\p{Han}0-9a-zA-Z\s、（）()\-—]{0,24}?)\s*第?\s*([0-9]+(?:[-—之、][0-9]+)*)\s*号(之[一二三四五六七八九十]+)?"
 );
 
+// Of a document whose source lost the year: …刑事判决书 格刑初字第117号.
+pattern!(YEARLESS, r"书\s*(\p{Han}{1,8}字第[0-9]{1,6}号)");
+
 // A court's sign, the type of case, and the number: 沪0120 刑初 684; 豫法 刑二终 字第 47; 民申 字第 12.
 pattern!(
     PARTS,
@@ -26,6 +29,11 @@ pub fn case_number(text: &str) -> Option<String> {
     let ordinal = if found[0].contains('第') { "第" } else { "" };
     let part = found.get(4).map_or("", |part| part.as_str());
     Some(format!("（{}）{court}{ordinal}{}号{part}", &found[1], &found[3]))
+}
+
+/// The case number at the end of a title that lacks its year.
+pub fn yearless(title: &str) -> Option<String> {
+    YEARLESS.captures(title).map(|found| found[1].to_owned())
 }
 
 /// The parts of a case number in canonical form.
@@ -70,6 +78,12 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(case_number(text).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_without_its_year_stands_at_the_end_of_the_title() {
+        assert_eq!(yearless("某市人民法院 刑事判决书 格刑初字第117号").as_deref(), Some("格刑初字第117号"));
+        assert_eq!(yearless("某市人民法院刑事判决书"), None);
     }
 
     #[test]

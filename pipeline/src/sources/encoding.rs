@@ -16,6 +16,15 @@ const MAX_LOST: f64 = 0.01;
 /// Share of NUL bytes above which a file is not text.
 const MAX_NUL: f64 = 0.05;
 
+/// First bytes of files that hold text in a form we do not read, and what to do.
+const UNREAD: [(&[u8], &str); 2] = [
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "a document of Word before 2007; convert it, for example with `soffice --headless --convert-to docx FILE`",
+    ),
+    (b"%PDF-", "a PDF; take its text out, for example with `pdftotext FILE`"),
+];
+
 /// A recognised encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextEncoding {
@@ -33,6 +42,10 @@ impl TextEncoding {
     pub fn detect(head: &[u8], whole: bool) -> Result<Self, Rejection> {
         if let Some((encoding, _)) = Encoding::for_bom(head) {
             return Ok(if encoding == encoding_rs::UTF_8 { Self::Utf8 } else { Self::Other(encoding) });
+        }
+        let unread = UNREAD.iter().find(|(magic, _)| head.starts_with(magic));
+        if let Some((_, detail)) = unread {
+            return Err(Rejection::new(Reason::UnknownForm, *detail));
         }
         let nul = memchr::memchr_iter(0, head).count();
         if nul > 0

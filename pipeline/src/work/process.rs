@@ -16,7 +16,7 @@ use super::{
     store::{Finished, UnitWriter},
 };
 use crate::{
-    clean::{Rule, RuleCounts, court_masks, figures, html, layout, markup, names, privacy, unicode},
+    clean::{Rule, RuleCounts, broken, court_masks, figures, html, layout, leftovers, markup, names, privacy, unicode},
     config::{Config, Privacy},
     enrich::{
         case::{self, court},
@@ -256,13 +256,20 @@ pub fn document(
     Ok(row)
 }
 
-/// The page of a document: its lines after the characters were folded and the markup removed.
+/// The page of a document: its lines after the characters were folded, the markup removed and broken lines joined.
 fn page<'a>(folded: &'a str, form: Form, rules: &mut RuleCounts) -> markup::Page<'a> {
-    if form == Form::StatuteMarkdown {
-        return markup::markdown(folded, rules);
-    }
-    let lines = folded.lines().map(|text| markup::Line { level: 0, text: text.into() }).collect();
-    markup::Page { lines, history_end: None }
+    let mut page = if form == Form::StatuteMarkdown {
+        markup::markdown(folded, rules)
+    } else {
+        let lines = folded.lines().map(str::trim_end).filter(|line| !line.is_empty());
+        let line = |text| markup::Line { level: 0, text: layout::uncredited(text, rules).into() };
+        markup::Page { lines: lines.map(line).collect(), history_end: None }
+    };
+    let history = page.history_end.unwrap_or(0);
+    let mut body = page.lines.split_off(history);
+    broken::rejoin_page(&mut body, folded, rules);
+    page.lines.append(&mut body);
+    page
 }
 
 fn statute_row(
@@ -319,10 +326,15 @@ fn judgment_row(
     privacy: Privacy,
     rules: &mut RuleCounts,
 ) -> std::result::Result<DocumentRow, Rejection> {
-    if raw.form == Form::WenshuPage {
-        raw.text = html::text(&raw.text, rules);
+    raw.text = match raw.form {
+        Form::WenshuPage => html::text(&raw.text, rules),
+        _ => leftovers::removed(raw.text, rules),
+    };
+    let mut folded = unicode::fold(&raw.text, rules);
+    // A record has no lines but those between its parts.
+    if raw.form != Form::JudgmentJsonl {
+        folded = broken::rejoined(folded, rules);
     }
-    let folded = unicode::fold(&raw.text, rules);
     let mut text = String::with_capacity(folded.len());
     for line in folded.lines() {
         let line = layout::line(line, rules);
@@ -344,7 +356,10 @@ fn judgment_row(
     let heading = judgment::heading(&text).map_or("", |range| &text[range]);
     let number = case_number(&opening, judgment::text_of(&text, &sections, Section::Title));
     let court = court::court(&opening);
-    let own_title = raw.title.map(|title| privacy::mask(unicode::fold(&title, rules).trim(), rules).into_owned());
+    let own_title = raw.title.map(|title| {
+        let title = unicode::fold(&title, rules).trim().to_owned();
+        if privacy.mask { privacy::mask(&title, rules).into_owned() } else { title }
+    });
     let title = own_title.unwrap_or_else(|| composed_title(heading, court.as_deref(), number.as_deref()));
     let document_type = match court::document_type(heading) {
         DocumentType::OtherCourtDocument => court::document_type(&title),
@@ -413,7 +428,7 @@ fn case_number(opening: &str, title: &str) -> Option<String> {
         opening.lines().find(is_alone).and_then(number::case_number)
     };
     let untitled = || number::case_number(opening).filter(|_| title.is_empty());
-    number::case_number(title).or_else(alone).or_else(untitled)
+    number::case_number(title).or_else(alone).or_else(untitled).or_else(|| number::yearless(title))
 }
 
 /// Court, type and case number, for a document whose source states no title.

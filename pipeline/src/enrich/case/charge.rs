@@ -2,13 +2,19 @@
 
 use super::Party;
 
-// 犯盗窃罪、诈骗罪; not 因犯盗窃罪, which is an earlier conviction.
+// 犯盗窃罪、诈骗罪; not 因犯盗窃罪, which is an earlier conviction, nor 犯罪所得. After a comma a charge goes on with no
+// word that could begin another statement.
 pattern!(
     COMMITTED,
-    r"(?P<before>因|因涉嫌|曾|又)?犯(?:有)?[“\x22]?(?P<charges>[\p{Han}、“”\x22]{2,60}?罪(?:[、和及与]?[\p{Han}、“”\x22]{2,40}?罪)*)"
+    concat!(
+        r"(?P<before>因|因涉嫌|曾|又)?犯(?:有)?[“\x22]?(?P<charges>[\p{Han}、“”\x22&&[^罪]][\p{Han}、“”\x22]{1,59}?罪",
+        r"(?:[、和及与]?[\p{Han}、“”\x22]{2,40}?罪|，[\p{Han}、&&[^犯罪被判处有于以并且其应系]]{2,20}(?:犯罪\p{Han}{1,6}?)?罪)*)"
+    )
 );
 // Where the matter of a ruling is told: 指控被告人犯盗窃罪一案, 认定罪犯犯盗窃罪.
 pattern!(ACCUSED, r"(?:指控|控诉|认定|起诉|审理|自诉人)[^。；\n]{0,200}?犯");
+// What a prosecutor asks for at the end of his account: 应当以窝藏罪追究其刑事责任.
+pattern!(DEMANDED, r"以[“\x22]?(?P<charge>[\p{Han}、]{2,24}?罪)[”\x22]?(?:定罪|追究)");
 pattern!(CASE, r"(?P<told>[^。；\n]{2,400}?)(?:管辖权异议|再审)?一案");
 
 /// Words with 罪 that are no charge.
@@ -41,6 +47,11 @@ pub fn alleged(header: &str) -> Vec<String> {
     sentences.map(committed).find(|charges| !charges.is_empty()).unwrap_or_default()
 }
 
+/// The charges for which the prosecution asks to punish, of a document whose operative part is missing.
+pub fn demanded(facts: &str) -> Vec<String> {
+    DEMANDED.captures_iter(facts).flat_map(|found| split(&found["charge"])).collect()
+}
+
 /// Single charges out of 盗窃罪、掩饰、隐瞒犯罪所得罪.
 fn split(list: &str) -> Vec<String> {
     let mut charges = Vec::new();
@@ -54,7 +65,8 @@ fn split(list: &str) -> Vec<String> {
             continue;
         }
         let charge: String = rest[..end].chars().filter(|c| !matches!(c, '“' | '”' | '"')).collect();
-        let charge = charge.trim_start_matches(['、', '和', '及', '与', '以']).trim_start_matches("犯").to_owned();
+        let charge =
+            charge.trim_start_matches(['、', '，', '和', '及', '与', '以']).trim_start_matches("犯").to_owned();
         let is_charge = (3..=30).contains(&charge.chars().count())
             && !NO_CHARGES.iter().any(|word| charge.ends_with(word))
             && !["其行为", "被告人", "判处", "构成"].iter().any(|word| charge.contains(word));
@@ -92,7 +104,10 @@ fn named(told: &str, parties: &[Party]) -> Option<String> {
         .max();
     let start = after_names.max(after_bracket).or(after_role)?;
     let cause = told[start..].trim_start_matches(['、', '，', ',', ' ', '等']);
-    let cause = ["之间的", "之间", "因", "的", "关于", "发生", "为", "一般"]
+    // A name that is in no party block, 被告王某, and one that goes on: 袁某甲 of a party that is 袁某.
+    let cause = cause.char_indices().nth(1).filter(|(_, c)| *c == '某').map_or(cause, |(at, _)| &cause[at..]);
+    let cause = cause.trim_start_matches(['某', '甲', '乙', '丙', '丁']);
+    let cause = ["案由", "之间的", "之间", "因", "的", "关于", "发生", "为", "一般"]
         .iter()
         .fold(cause, |cause, word| cause.strip_prefix(word).unwrap_or(cause));
     let is_cause = (3..=40).contains(&cause.chars().count())
@@ -114,6 +129,13 @@ mod tests {
         assert_eq!(committed(text), ["掩饰、隐瞒犯罪所得罪", "盗窃罪", "帮助信息网络犯罪活动罪"]);
         let header = "被告人张某，男。1999年因犯盗窃罪被判处有期徒刑。某检察院指控被告人张某犯故意杀人罪和抢劫罪一案。认定犯别的罪。";
         assert_eq!(alleged(header), ["故意杀人罪", "抢劫罪"]);
+        // A charge that has 犯罪 within it, and one after a comma.
+        assert_eq!(committed("维持以掩饰、隐瞒犯罪所得罪判处被告人有期徒刑一年的裁定。"), Vec::<String>::new());
+        let header =
+            "起诉书指控被告人张某犯非法拘禁罪，掩饰、隐瞒犯罪所得罪；指控被告人李某犯非法拘禁罪，于2016年提起公诉。";
+        assert_eq!(alleged(header), ["非法拘禁罪", "掩饰、隐瞒犯罪所得罪"]);
+        let facts = "应当以寻衅滋事罪追究其刑事责任。李某应当以掩饰、隐瞒犯罪所得罪定罪处罚。";
+        assert_eq!(demanded(facts), ["寻衅滋事罪", "掩饰、隐瞒犯罪所得罪"]);
     }
 
     #[test]
@@ -127,6 +149,9 @@ mod tests {
                 Some("与公司有关的纠纷"),
             ),
             ("\n申请执行人某行与被执行人某人一案，", None),
+            ("\n原告某行与被告李某借款合同纠纷一案，", Some("借款合同纠纷")),
+            ("\n原告某行与被告王某甲离婚纠纷一案，", Some("离婚纠纷")),
+            ("\n某甲公司与王某案由买卖合同纠纷一案，", Some("买卖合同纠纷")),
         ];
         for (header, expected) in cases {
             assert_eq!(cause(header, "", &parties).as_deref(), expected, "{header}");

@@ -42,6 +42,9 @@ pub fn document_type(title: &str) -> DocumentType {
         ("决定书", DocumentType::Decision),
         ("通知书", DocumentType::Notice),
         ("支付令", DocumentType::Notice),
+        ("报告财产令", DocumentType::Notice),
+        ("限制消费令", DocumentType::Notice),
+        ("搜查令", DocumentType::Notice),
     ];
     let found = types.iter().filter_map(|(word, kind)| compact.find(word).map(|at| (at, *kind)));
     found.min_by_key(|(at, _)| *at).map_or(DocumentType::OtherCourtDocument, |(_, kind)| kind)
@@ -60,7 +63,8 @@ pub fn instance(case_number: Option<&str>, title: &str) -> Option<Instance> {
             None
         }
     };
-    let sign = case_number.and_then(|number| number.split('）').nth(1));
+    // A source may have lost the year, which is in brackets.
+    let sign = case_number.and_then(|number| number.rsplit('）').next());
     sign.and_then(by).or_else(|| {
         let words = ["再审", "申诉", "一审", "二审"];
         words.iter().any(|word| title.contains(word)).then(|| by(title)).flatten()
@@ -86,9 +90,11 @@ mod tests {
         assert_eq!(level("上海市奉贤区人民法院"), CourtLevel::Basic);
         assert_eq!(document_type("民 事 裁 定 书"), DocumentType::Ruling);
         assert_eq!(document_type("某案一审刑事判决书"), DocumentType::Judgment);
+        assert_eq!(document_type("某区人民法院报告财产令"), DocumentType::Notice);
         assert_eq!(document_type("无"), DocumentType::OtherCourtDocument);
         assert_eq!(instance(Some("（2017）沪0120刑初684号"), ""), Some(Instance::First));
         assert_eq!(instance(Some("（2015）民申字第12号"), ""), Some(Instance::Retrial));
+        assert_eq!(instance(Some("格刑初字第117号"), ""), Some(Instance::First));
         assert_eq!(instance(None, "某某二审民事判决书"), Some(Instance::Second));
         assert_eq!(instance(None, "某某"), None);
     }

@@ -68,11 +68,14 @@ pub fn facts(text: &str, sections: &[Span], known: &Known<'_>) -> CaseFacts {
     let part = |section| judgment::text_of(text, sections, section);
     let [header, facts, disposition] = [Section::Header, Section::Facts, Section::Disposition].map(part);
     let number = known.number.and_then(number::parts);
-    let instance = court::instance(known.number, known.title);
+    // The name that a site gave the case says it where the number does not: 刑重字, …一审刑事判决书.
+    let instance = court::instance(known.number, known.title).or_else(|| court::instance(None, part(Section::Title)));
     let is_criminal = match &number {
         Some(number) => number.case_type.contains('刑'),
         None => part(Section::Title).contains("刑事") || known.title.contains("刑事"),
     };
+    // A short ruling names the case where its facts begin: 本院在审理原告某甲与被告某乙买卖合同纠纷一案中.
+    let opening = facts.split_inclusive('。').next().unwrap_or_default();
     // A judge's assistant may sign before the judge, with whom the signature begins.
     let before_signature = part(Section::Tail).rsplit('。').next().unwrap_or_default();
     let is_payment_order = number.as_ref().is_some_and(|number| number.case_type.contains('督'));
@@ -85,7 +88,7 @@ pub fn facts(text: &str, sections: &[Span], known: &Known<'_>) -> CaseFacts {
         province: known.court.and_then(|court| region::province_of(number.as_ref(), court)),
         instance,
         procedure: procedure(header).or_else(|| is_payment_order.then_some(Procedure::PaymentOrder)),
-        cause: if is_criminal { None } else { charge::cause(header, known.title, &parties) },
+        cause: if is_criminal { None } else { charge::cause(&[header, opening].concat(), known.title, &parties) },
         charges: if is_criminal { charges(header, facts, disposition) } else { Vec::new() },
         judges: signature::judges(&format!("{before_signature}{}", part(Section::Signature))),
         sentences: if convicts { sentence::sentences(disposition) } else { Vec::new() },
@@ -102,8 +105,19 @@ fn charges(header: &str, facts: &str, disposition: &str) -> Vec<String> {
     if !found.is_empty() {
         return found;
     }
-    let alleged = charge::alleged(header);
-    if alleged.is_empty() { charge::alleged(facts) } else { alleged }
+    let mut alleged = charge::alleged(header);
+    if alleged.is_empty() {
+        alleged = charge::alleged(facts);
+    }
+    // Where the source ends before the court speaks, a co-accused may be charged further on.
+    if disposition.is_empty() {
+        for charge in charge::demanded(facts) {
+            if !alleged.contains(&charge) {
+                alleged.push(charge);
+            }
+        }
+    }
+    alleged
 }
 
 /// The procedure that the account of how the case came to the court names last: a change of it comes after.
