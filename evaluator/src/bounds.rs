@@ -33,7 +33,7 @@ pub struct Bounds {
 impl Bounds {
     /// Of a task with these references; none where it is not scored or a reference is none of the task.
     pub fn of(task: &'static Task, references: &[String], mode: Mode) -> Option<Self> {
-        if task.rule == Rule::Unscored {
+        if task.rule == Rule::Edits {
             return None;
         }
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

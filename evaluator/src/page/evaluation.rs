@@ -124,7 +124,7 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
     let bootstrap = request.settings.bootstrap;
     let flagged = request.flagged.map(|path| Ok::<_, Error>((Flagged::read(path)?, hash_file(path)?.1))).transpose()?;
     let corpus = request.corpus.map(Index::read).transpose()?.map(|index| index.build_key);
-    let mut scores = run::score(request.predictions, request.split, request.mode)?;
+    let mut scores = run::score(request.predictions, request.split, request.mode, None)?;
     scores.draw_intervals(bootstrap);
     if let Some((flagged, _)) = &flagged {
         scores.without(flagged, bootstrap);

@@ -22,6 +22,18 @@ impl Default for Bootstrap {
     }
 }
 
+impl Bootstrap {
+    /// A number of each sample. Samples of one `part` are drawn from other random numbers than those of another one.
+    pub(crate) fn draw(self, part: u64, of_sample: impl Fn(&mut ChaCha8Rng) -> f64 + Sync) -> Vec<f64> {
+        let one = |number| {
+            let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+            random.set_stream((part << 32) + number);
+            of_sample(&mut random)
+        };
+        (0..self.resamples as u64).into_par_iter().map(one).collect()
+    }
+}
+
 /// The 95 % interval of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
@@ -84,18 +96,16 @@ impl Sample {
         self.num_cases
     }
 
-    /// The mean, and the means of samples drawn again, in ascending order.
+    /// The means of samples drawn again, in ascending order.
     pub fn draw(&self, bootstrap: Bootstrap) -> Vec<f64> {
-        let mut means: Vec<f64> = (0..bootstrap.resamples as u64)
-            .into_par_iter()
-            .map(|number| {
-                let mut random = ChaCha8Rng::seed_from_u64(bootstrap.seed);
-                random.set_stream(number);
-                self.strata.iter().map(|cases| sum_of_drawn(cases, &mut random)).sum()
-            })
-            .collect();
+        let mut means = self.draws(bootstrap);
         means.sort_unstable_by(f64::total_cmp);
         means
+    }
+
+    /// The means of samples drawn again, in the order in which they are drawn.
+    pub fn draws(&self, bootstrap: Bootstrap) -> Vec<f64> {
+        bootstrap.draw(0, |random| self.strata.iter().map(|cases| sum_of_drawn(cases, random)).sum())
     }
 }
 
