@@ -99,7 +99,8 @@ mod tests {
     fn the_table_ends_in_a_mean_over_what_is_scored() {
         let rows = [row("1-2", Some(0.5)), row("2-1", None), row("3-6", Some(1.0))];
         let interval = Some(Interval { low: 0.7, high: 0.8 });
-        let text = table(&rows, &[Mean { model: "m".into(), tasks: 2, with_proofreading: false, score: 0.75, interval }]);
+        let text =
+            table(&rows, &[Mean { model: "m".into(), tasks: 2, with_proofreading: false, score: 0.75, interval }]);
         assert_eq!(
             text,
             "model  task  metric           score    95 % interval  abstention  items\n\

@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use crate::{
     Error, Mode, Result,
-    bounds::Bounds,
+    bounds::gold,
     contamination::Flagged,
     items::{TaskItems, items},
     lawbench::{NUM_ITEMS, Rule, Task, Told, read_told, task},
     proofreading::{Proofread, Proofreader},
-    score::{Verdict, judge},
+    score::{Verdict, judge, load_words},
     stats::{Bootstrap, Interval, Sample, mean},
 };
 
@@ -135,10 +135,12 @@ impl Scores {
     }
 
     /// Rows whose score is above what the references themselves get: their models may have seen the references.
-    pub fn above_gold(&self, bounds: &[Bounds]) -> Vec<String> {
-        let ceiling = |row: &Row| bounds.iter().find(|bounds| bounds.task == row.task && bounds.mode == self.mode);
+    pub fn above_gold(&self) -> Vec<String> {
+        let of_task =
+            |(id, references): (&&'static str, &Vec<String>)| Some((*id, gold(task(id)?.1, references, self.mode)?));
+        let golds: BTreeMap<&str, f64> = self.references.par_iter().filter_map(of_task).collect();
         let above = self.rows.iter().filter_map(|row| {
-            let gold = ceiling(row)?.gold?;
+            let gold = golds.get(row.task)?;
             (row.score? > gold + 1e-9).then(|| {
                 let what = "above what the references themselves get; the model may have been trained on them";
                 format!("{}/{}: the score is {what}", row.model, row.task)
@@ -154,7 +156,8 @@ impl Scores {
             let values: Vec<_> =
                 self.tasks.iter().filter(|task| task.model == *model).flat_map(TaskItems::values).collect();
             let draws = Sample::of(&values).draws(bootstrap);
-            let scores: Vec<f64> = rows.iter().filter(|row| !is_proofreading(row)).filter_map(|row| row.score).collect();
+            let scores: Vec<f64> =
+                rows.iter().filter(|row| !is_proofreading(row)).filter_map(|row| row.score).collect();
             let of = |tasks: usize, with_proofreading, score, draws| {
                 let interval = Interval::of(&sorted(draws));
                 Mean { model: model.clone(), tasks, with_proofreading, score, interval }
@@ -164,7 +167,12 @@ impl Scores {
             let all = proofread.zip(self.proofread.get(model)).and_then(|(score, proofread)| {
                 let (count, score) = (scores.len(), mean(scores.iter().copied().chain([score]))?);
                 let both = |(others, edits): (f64, f64)| (others * count as f64 + edits) / (count + 1) as f64;
-                Some(of(count + 1, true, score, draws.iter().copied().zip(proofread.draw(bootstrap)).map(both).collect()))
+                Some(of(
+                    count + 1,
+                    true,
+                    score,
+                    draws.iter().copied().zip(proofread.draw(bootstrap)).map(both).collect(),
+                ))
             });
             [others, all]
         };
@@ -222,8 +230,22 @@ struct Scorer<'a> {
 }
 
 fn score_files(files: &[Predictions], mut warnings: Vec<String>, scorer: &Scorer) -> Result<Scores> {
+    // Building the dictionary of words takes longer than scoring a file: others are scored meanwhile, and none waits.
+    let needs_words = |file: &&Predictions| matches!(file.task.rule, Rule::RougeL { .. });
+    let (with_words, others): (Vec<&Predictions>, Vec<&Predictions>) = files.iter().partition(needs_words);
+    let score = |files: &[&Predictions]| files.par_iter().map(|file| scorer.score(file)).collect::<Vec<_>>();
+    let load = || {
+        if with_words.is_empty() {
+            Vec::new()
+        } else {
+            load_words();
+            score(&with_words)
+        }
+    };
+    let (with_words, others) = rayon::join(load, || score(&others));
+    let (mut with_words, mut others) = (with_words.into_iter(), others.into_iter());
     // Of several bad files the first is told of, whichever is found first.
-    let scored: Vec<Result<Scored>> = files.par_iter().map(|file| scorer.score(file)).collect();
+    let scored = files.iter().filter_map(|file| if needs_words(&file) { with_words.next() } else { others.next() });
     let mut scores = Scores { mode: scorer.mode, ..Scores::default() };
     for scored in scored {
         let scored = scored?;

@@ -58,9 +58,9 @@ impl Score {
         scores.draw_intervals(bootstrap);
         let left = flagged.map(|flagged| scores.without(&flagged, bootstrap));
         warn(&scores.warnings);
-        let bounds = Bounds::of_tasks(&scores.references, &[Mode::Official, Mode::Strict]);
-        warn(&scores.above_gold(&bounds));
-        let bounds = if self.bounds { bounds } else { Vec::new() };
+        warn(&scores.above_gold());
+        let modes: &[Mode] = if self.bounds { &[Mode::Official, Mode::Strict] } else { &[] };
+        let bounds = Bounds::of_tasks(&scores.references, modes);
         if let Some(path) = &self.items {
             items::write(path, &scores.tasks)?;
         }

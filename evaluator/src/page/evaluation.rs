@@ -147,7 +147,7 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
         predictions: predictions.collect::<Result<_>>()?,
     };
     let examples = examples(&scores)?;
-    let warnings = [scores.above_gold(&bounds), scores.warnings].concat();
+    let warnings = [scores.above_gold(), scores.warnings].concat();
     Ok(Evaluation { ran, rows: scores.rows, means, bounds, comparisons, examples, warnings })
 }
 

@@ -124,7 +124,8 @@ impl Alignment {
         let mut counts: Vec<u64> = Vec::with_capacity(self.cells.len());
         for i in 0..=self.num_source {
             for j in 0..=self.num_target {
-                let ways = self.steps_to(i, j).map(|step| counts[step.source.0 * (self.num_target + 1) + step.target.0]);
+                let ways =
+                    self.steps_to(i, j).map(|step| counts[step.source.0 * (self.num_target + 1) + step.target.0]);
                 counts.push(if i + j == 0 { 1 } else { ways.fold(0, u64::saturating_add) });
             }
         }
@@ -183,4 +184,81 @@ fn sorted(tokens: &[Token]) -> Vec<char> {
     let mut characters: Vec<char> = tokens.iter().map(|token| token.character).collect();
     characters.sort_unstable();
     characters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proofreading::tables::tests::tables;
+
+    /// The cost of the cheapest alignments, and each of them as a letter a step.
+    fn aligned(source: &str, target: &str) -> (f64, Vec<String>) {
+        let tables = tables("Aa01A01= 甲 乙\n", "诉 述\n").unwrap();
+        let alignment = Alignment::of(&tables.tokens(source), &tables.tokens(target));
+        let letters = |steps: &[Step]| -> String {
+            let letter = |step: &Step| match step.kind {
+                Kind::Match => 'M',
+                Kind::Transposition => 'T',
+                Kind::Substitution => 'S',
+                Kind::Insertion => 'I',
+                Kind::Deletion => 'D',
+            };
+            steps.iter().map(letter).collect()
+        };
+        let mut all = Vec::new();
+        alignment.for_each(|steps| all.push(letters(steps)));
+        assert_eq!(all.len() as u64, alignment.count());
+        assert!(all.contains(&letters(&alignment.first())), "{all:?}");
+        all.sort_unstable();
+        (alignment.cells.last().unwrap().cost, all)
+    }
+
+    #[test]
+    fn changes_cost_what_they_change() {
+        assert_eq!(aligned("甲偷车", "甲偷车"), (0.0, vec!["MMM".into()]));
+        assert_eq!(aligned("甲偷", "甲偷车"), (1.0, vec!["MMI".into()]));
+        assert_eq!(aligned("甲偷车", "偷车"), (1.0, vec!["DMM".into()]));
+        assert_eq!(aligned("上诉", "上述"), (4.0 / 6.0 + 0.25, vec!["MS".into()]));
+        assert_eq!(aligned("", "车"), (1.0, vec!["I".into()]));
+    }
+
+    #[test]
+    fn characters_in_another_order_are_one_transposition() {
+        assert_eq!(aligned("甲车乙", "车甲乙"), (1.0, vec!["TM".into()]));
+        // Three cost two, as much as to take one out and to put it back in; two matches stand between that.
+        assert_eq!(aligned("偷车乙", "乙偷车"), (2.0, vec!["IMMD".into(), "T".into()]));
+        assert_eq!(aligned("偷车乙偷", "乙偷车偷"), (2.0, vec!["IMMDM".into(), "TM".into()]));
+        // Past a match nothing is looked for: behind 的 both have the same.
+        assert_eq!(aligned("偷的车", "车的偷").1, ["SMS"]);
+    }
+
+    #[test]
+    fn every_cheapest_alignment_is_kept_and_no_other() {
+        assert_eq!(aligned("他他", "走他的").1, ["IMS", "SMI"]);
+        assert_eq!(aligned("他他，他他", "走他的，走他的").1, ["IMSMIMS", "IMSMSMI", "SMIMIMS", "SMIMSMI"]);
+        // What is the same is a match, whatever else would cost as little.
+        assert_eq!(aligned("他了了走", "他了走"), (1.0, vec!["MDMM".into()]));
+    }
+
+    #[test]
+    fn of_sentences_of_very_different_length_the_first_alignment_alone_counts() {
+        let of_excess = |num_more: usize| aligned("他他", &format!("走他的{}", "走".repeat(num_more - 1))).1.len();
+        assert!(of_excess(10) > 1);
+        assert_eq!(of_excess(11), 1);
+    }
+
+    #[test]
+    fn more_alignments_than_can_be_counted_are_counted_as_many() {
+        let tables = tables("Aa01A01= 甲\n", "诉 述\n").unwrap();
+        // What stands between is the same and nowhere else, so that it stays in its place.
+        let between = |at: u32| String::from_iter((0..3).filter_map(|k| char::from_u32(0x5000 + 3 * at + k)));
+        let count = |times: u32| {
+            let places = (0..times).map(|at| (between(2 * at), between(2 * at + 1)));
+            let source: String = places.clone().map(|(a, b)| format!("他他{a}走他的{b}")).collect();
+            let target: String = places.map(|(a, b)| format!("走他的{a}他他{b}")).collect();
+            Alignment::of(&tables.tokens(&source), &tables.tokens(&target)).count()
+        };
+        assert_eq!([count(1), count(2), count(10)], [4, 16, 1 << 20]);
+        assert_eq!(count(40), u64::MAX);
+    }
 }

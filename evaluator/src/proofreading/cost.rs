@@ -56,8 +56,7 @@ mod tests {
 
     #[test]
     fn characters_that_have_more_in_common_cost_less() {
-        let tables =
-            tables("Aa01A01= 人 士\nAa01B01= 民\nAa02A01= 子\nAb01A01= 男\nBa01A01= 入\n", "入 人\n").unwrap();
+        let tables = tables("Aa01A01= 人 士\nAa01B01= 民\nAa02A01= 子\nAb01A01= 男\nBa01A01= 入\n", "入 人\n").unwrap();
         let cost = |a: &str, b: &str| substitution(&tables.tokens(a)[0], &tables.tokens(b)[0]);
         let cases = [
             // One class of words, one group of classes, one level less, and less.

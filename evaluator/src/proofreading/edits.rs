@@ -191,3 +191,120 @@ fn trimmed(edit: Step, source: &[char], target: &[char]) -> Option<Step> {
     };
     Some(Step { kind, source: of_source, target: of_target })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Kind::{Deletion as D, Insertion as I, Match as M, Substitution as S, Transposition as T};
+
+    /// The steps of these kinds, a number of characters each, from a source to a target, and the edits that they make:
+    /// what stands in the source, and what in the target.
+    fn edits(steps: &[(Kind, usize)], source: &str, target: &str) -> Vec<(Kind, String, String)> {
+        let (source, target): (Vec<char>, Vec<char>) = (source.chars().collect(), target.chars().collect());
+        let (mut i, mut j) = (0, 0);
+        let mut all = Vec::new();
+        for &(kind, count) in steps {
+            let repeated = if kind == T { 1 } else { count };
+            for _ in 0..repeated {
+                let width = if kind == T { count } else { 1 };
+                let (m, n) = match kind {
+                    I => (0, 1),
+                    D => (1, 0),
+                    _ => (width, width),
+                };
+                all.push(Step { kind, source: (i, i + m), target: (j, j + n) });
+                (i, j) = (i + m, j + n);
+            }
+        }
+        assert_eq!((i, j), (source.len(), target.len()));
+        let text = |of: &[char], (start, end): (usize, usize)| of[start..end].iter().collect();
+        let edits = merged(&all, &source, &target);
+        edits.iter().map(|edit| (edit.kind, text(&source, edit.source), text(&target, edit.target))).collect()
+    }
+
+    fn edit(kind: Kind, source: &str, target: &str) -> (Kind, String, String) {
+        (kind, source.into(), target.into())
+    }
+
+    #[test]
+    fn changes_in_a_row_are_one_edit() {
+        assert_eq!(edits(&[(M, 1), (D, 2), (M, 1)], "甲一二乙", "甲乙"), [edit(D, "一二", "")]);
+        assert_eq!(edits(&[(I, 2), (M, 1)], "甲", "一二甲"), [edit(I, "", "一二")]);
+        assert_eq!(edits(&[(S, 2), (M, 1)], "一二甲", "三四甲"), [edit(S, "一二", "三四")]);
+        assert_eq!(edits(&[(S, 1), (D, 1), (M, 1)], "一二甲", "三甲"), [edit(S, "一二", "三")]);
+    }
+
+    #[test]
+    fn deletions_beside_insertions_alone_stay_apart() {
+        assert_eq!(edits(&[(D, 1), (I, 1), (M, 1)], "一甲", "二甲"), [edit(D, "一", ""), edit(I, "", "二")]);
+        let (all, one) = ([(D, 1), (S, 1), (I, 1)], [edit(S, "一二", "三四")]);
+        assert_eq!(edits(&all, "一二", "三四"), one);
+    }
+
+    #[test]
+    fn transpositions_stay_as_they_are() {
+        assert_eq!(
+            edits(&[(T, 2), (T, 2)], "一二三四", "二一四三"),
+            [edit(T, "一二", "二一"), edit(T, "三四", "四三")]
+        );
+        assert_eq!(edits(&[(T, 2), (D, 1)], "一二三", "二一"), [edit(T, "一二", "二一"), edit(D, "三", "")]);
+    }
+
+    #[test]
+    fn words_that_change_places_are_one_transposition() {
+        let swapped = |source, target| edits(&[(S, 1), (M, 1), (S, 1)], source, target);
+        assert_eq!(swapped("一和二", "二和一"), [edit(T, "一和二", "二和一")]);
+        // Of single characters both must be the same.
+        assert_eq!(swapped("一和二", "二和三"), [edit(S, "一", "二"), edit(S, "二", "三")]);
+        let words = |source, target| edits(&[(S, 2), (M, 1), (S, 2)], source, target);
+        assert_eq!(words("一二和三四", "三四和一五"), [edit(T, "一二和三四", "三四和一五")]);
+        assert_eq!(words("一二和三四", "三四和五六"), [edit(S, "一二", "三四"), edit(S, "三四", "五六")]);
+    }
+
+    #[test]
+    fn a_word_that_moves_is_one_transposition() {
+        let back = |count: usize, source, target| edits(&[(D, count), (M, 1), (I, count)], source, target);
+        assert_eq!(back(1, "一和", "和一"), [edit(T, "一和", "和一")]);
+        assert_eq!(back(1, "一和", "和二"), [edit(D, "一", ""), edit(I, "", "二")]);
+        assert_eq!(back(2, "一二和", "和一三"), [edit(T, "一二和", "和一三")]);
+        // Turned: 二三一 of 一二三, which is three characters from it.
+        assert_eq!(back(3, "一二三和", "和二三一"), [edit(T, "一二三和", "和二三一")]);
+        assert_eq!(back(3, "一二三和", "和三二一"), [edit(D, "一二三", ""), edit(I, "", "三二一")]);
+        // To the front, and over a transposition.
+        assert_eq!(edits(&[(I, 1), (M, 1), (D, 1)], "和一", "一和"), [edit(T, "和一", "一和")]);
+        assert_eq!(edits(&[(D, 1), (T, 2), (I, 1)], "一二三", "三二一"), [edit(T, "一二三", "三二一")]);
+    }
+
+    #[test]
+    fn words_of_other_lengths_move_where_one_character_is_all_that_differs() {
+        let moved = |steps: &[(Kind, usize)], source, target| edits(steps, source, target);
+        assert_eq!(moved(&[(D, 3), (M, 1), (I, 2)], "一二三和", "和一三"), [edit(T, "一二三和", "和一三")]);
+        assert_eq!(moved(&[(D, 2), (M, 1), (I, 1)], "一二和", "和一"), [edit(D, "一二", ""), edit(I, "", "一")]);
+        assert_eq!(moved(&[(D, 4), (M, 1), (I, 2)], "一二三四和", "和一二").len(), 2);
+    }
+
+    #[test]
+    fn marks_do_not_move() {
+        assert_eq!(edits(&[(D, 1), (M, 1), (I, 1)], "，和", "和，"), [edit(D, "，", ""), edit(I, "", "，")]);
+        // No mark, as the list has it.
+        assert_eq!(edits(&[(D, 1), (M, 1), (I, 1)], "。和", "和。"), [edit(T, "。和", "和。")]);
+    }
+
+    #[test]
+    fn what_both_sides_begin_or_end_with_is_no_change() {
+        let one = |source: &str, target: &str| {
+            let (source, target): (Vec<char>, Vec<char>) = (source.chars().collect(), target.chars().collect());
+            let step = Step { kind: S, source: (0, source.len()), target: (0, target.len()) };
+            let edit = trimmed(step, &source, &target)?;
+            let text = |of: &[char], (start, end): (usize, usize)| of[start..end].iter().collect::<String>();
+            Some((edit.kind, text(&source, edit.source), text(&target, edit.target)))
+        };
+        assert_eq!(one("一二三", "一四三"), Some(edit(S, "二", "四")));
+        assert_eq!(one("一二", "一三二"), Some(edit(I, "", "三")));
+        assert_eq!(one("一三二", "一二"), Some(edit(D, "三", "")));
+        assert_eq!(one("一二", "一二"), None);
+        // 一 ends both, but the beginning has taken it: the end is left as it is.
+        assert_eq!(one("一二一", "一"), Some(edit(D, "二一", "")));
+        assert_eq!(one("一二", "三四"), Some(edit(S, "一二", "三四")));
+    }
+}

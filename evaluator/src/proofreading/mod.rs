@@ -30,7 +30,7 @@ use sentence::{corrected, question};
 use tables::Tables;
 
 /// Alignments of a sentence up to which all of them are looked at.
-pub const MAX_ALIGNMENTS: u64 = 100_000;
+pub const MAX_ALIGNMENTS: u64 = 80_000;
 
 /// Which random numbers items are drawn by: not by those of the other tasks, on which nothing here depends.
 const PART: u64 = 1;
@@ -74,7 +74,8 @@ impl Proofreader {
         let judged: Vec<Option<Judged>> = told.par_iter().map(|told| self.judge_one(told, mode)).collect();
         let mut proofread = Proofread::default();
         for (at, judged) in judged.into_iter().enumerate() {
-            let judged = judged.ok_or_else(|| Error::at_item(path, at, "the prompt has no line 句子： and none below"))?;
+            let judged =
+                judged.ok_or_else(|| Error::at_item(path, at, "the prompt has no line 句子： and none below"))?;
             proofread.counts.push(judged.counts);
             proofread.abstained.push(judged.abstained);
             proofread.over_bound += judged.over_bound;

@@ -14,6 +14,7 @@ mod triggers;
 mod words;
 
 use serde::Serialize;
+pub(crate) use words::load as load_words;
 
 use crate::lawbench::{Answer, Rule};
 
