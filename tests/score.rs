@@ -104,7 +104,7 @@ fn proofreading_is_scored_apart_with_tables_from_a_path() {
     assert!(!ok && said.contains("one/2-1.json: item 0: the prompt has no line 句子"), "{said}");
 
     // Two edits of two, none of two, and one with a false one: precision 3/4, recall 3/6.
-    let pairs = [("上述事实。", "上述事实。"), ("上诉事时。", "上述事实。"), ("上述是时。", "上述事实。")];
+    let pairs = [("上述事实。", "上述事实。"), ("上诉事时。", "上述事实。"), ("上述事是。", "上述事实。")];
     prompted(&models.join("one"), "2-1.json", "改正。句子：\n上诉事时。", &pairs);
     let expected = 1.25 * 0.75 * 0.5 / (0.25 * 0.75 + 0.5);
     for (mode, expected) in [("official", 0.6818), ("strict", expected)] {

@@ -99,12 +99,11 @@ fn sounds(character: char) -> Vec<&'static str> {
     all.into_iter().map(|sound| sound.plain()).collect()
 }
 
+/// Characters of a line with what it says of them, or what is wrong with it.
+type Entries<T> = Result<Vec<(char, T)>, &'static str>;
+
 /// Of characters that several lines have, the last line counts.
-fn lines<T>(
-    path: &Path,
-    text: &str,
-    read: fn(&str) -> Result<Vec<(char, T)>, &'static str>,
-) -> Result<FxHashMap<char, T>> {
+fn lines<T>(path: &Path, text: &str, read: fn(&str) -> Entries<T>) -> Result<FxHashMap<char, T>> {
     let mut table = FxHashMap::default();
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         table.extend(read(line).map_err(|what| Error::invalid(path, format!("line {number}: {what}")))?);
@@ -115,13 +114,13 @@ fn lines<T>(
     Ok(table)
 }
 
-fn classes_of(line: &str) -> Result<Vec<(char, Class)>, &'static str> {
+fn classes_of(line: &str) -> Entries<Class> {
     let mut words = line.split(' ');
     let class: Class = words.next().unwrap_or_default().parse()?;
     Ok(words.filter_map(only_character).map(|character| (character, class)).collect())
 }
 
-fn confusions_of(line: &str) -> Result<Vec<(char, Vec<char>)>, &'static str> {
+fn confusions_of(line: &str) -> Entries<Vec<char>> {
     let mut words = line.split(' ');
     let of = match words.next() {
         // A line of the published table lacks the character that it is about.

@@ -76,12 +76,12 @@ fn a_traditional_source_is_an_error_as_published_and_none_when_mended() {
 #[test]
 fn answers_with_too_many_alignments_are_told_of() {
     let file = [told("他他", "走他的", "他他")];
-    let judged = |max, mode| proofreader(max).judge(Path::new("2-1.json"), &file, mode).unwrap();
-    assert_eq!(judged(2, Mode::Official).over_bound, 0);
-    let over = judged(1, Mode::Official);
+    let bounded = |max, mode| proofreader(max).judge(Path::new("2-1.json"), &file, mode).unwrap();
+    assert_eq!(bounded(2, Mode::Official).over_bound, 0);
+    let over = bounded(1, Mode::Official);
     assert_eq!(over.over_bound, 1);
-    assert_eq!(over.counts, super::tests::judged(&[told("他他", "无", "他他")], Mode::Official).counts);
-    assert_eq!(judged(1, Mode::Strict).over_bound, 0);
+    assert_eq!(over.counts, judged(&[told("他他", "无", "他他")], Mode::Official).counts);
+    assert_eq!(bounded(1, Mode::Strict).over_bound, 0);
 }
 
 #[test]
