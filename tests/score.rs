@@ -13,8 +13,13 @@ fn score(arguments: &[&str]) -> (bool, String, String) {
 
 /// A file of answers in LawBench's layout from pairs of an answer and a reference.
 fn answers(folder: &Path, file: &str, pairs: &[(&str, &str)]) {
+    prompted(folder, file, "甲\n乙", pairs);
+}
+
+/// A file of answers to one prompt.
+fn prompted(folder: &Path, file: &str, prompt: &str, pairs: &[(&str, &str)]) {
     let items = pairs.iter().enumerate().map(|(at, (prediction, reference))| {
-        (at.to_string(), json!({"origin_prompt": "甲\n乙", "prediction": prediction, "refr": reference}))
+        (at.to_string(), json!({"origin_prompt": prompt, "prediction": prediction, "refr": reference}))
     });
     let items: serde_json::Map<String, Value> = items.collect();
     put(&folder.join(file), serde_json::to_vec_pretty(&items).expect("JSON"));
@@ -86,6 +91,48 @@ fn all_tasks_of_a_folder_of_models_are_scored() {
 }
 
 #[test]
+fn proofreading_is_scored_apart_with_tables_from_a_path() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (models, tables) = (folder.path().join("models"), folder.path().join("tables"));
+    all_tasks(&models.join("one"));
+    let with_tables = |more: &[&str]| score(&[&[arg(&models), "--proofreading-tables", arg(&tables)], more].concat());
+    let (ok, _, said) = with_tables(&[]);
+    assert!(!ok && said.contains("cilin.txt"), "{said}");
+    put(&tables.join("cilin.txt"), encoding_rs::GBK.encode("Aa01A01= 他 她\n").0);
+    put(&tables.join("confusion_dict.txt"), "述 诉\n");
+    let (ok, _, said) = with_tables(&[]);
+    assert!(!ok && said.contains("one/2-1.json: item 0: the prompt has no line 句子"), "{said}");
+
+    // Two edits of two, none of two, and one with a false one: precision 3/4, recall 3/6.
+    let pairs = [("上述事实。", "上述事实。"), ("上诉事时。", "上述事实。"), ("上述事是。", "上述事实。")];
+    prompted(&models.join("one"), "2-1.json", "改正。句子：\n上诉事时。", &pairs);
+    let expected = 1.25 * 0.75 * 0.5 / (0.25 * 0.75 + 0.5);
+    for (mode, expected) in [("official", 0.6818), ("strict", expected)] {
+        let (ok, printed, said) = with_tables(&["--json", "--mode", mode]);
+        assert!(ok && !said.contains("not scored"), "{said}");
+        let row: Value = printed
+            .lines()
+            .find(|line| line.contains("2-1"))
+            .and_then(|l| serde_json::from_str(l).ok())
+            .expect("a row");
+        assert_eq!((&row["metric"], &row["abstention"], &row["items"]), (&json!("f0.5"), &json!(0.0), &json!(3)));
+        let number = |key: &str| row[key].as_f64().expect("a number");
+        assert!((number("score") - expected).abs() < 1e-12, "{row}");
+        assert!(number("low") < expected && expected < number("high"), "{row}");
+    }
+    let (_, table, _) = with_tables(&[]);
+    assert!(table.contains("one    mean  of 19 tasks      50.00 "), "{table}");
+    // (19 · 50 + 68.18) / 20.
+    assert!(table.contains("one    mean  20 with 2-1      50.91 "), "{table}");
+    // Either 走 is put in and 的 stands for 他, or the other way round: two alignments.
+    prompted(&models.join("one"), "2-1.json", "改正。句子：\n他他", &[("走他的", "走他的")]);
+    let (_, _, said) = with_tables(&["--max-alignments", "2"]);
+    assert!(!said.contains("alignments"), "{said}");
+    let (_, _, said) = with_tables(&["--max-alignments", "1"]);
+    assert!(said.contains("one/2-1.json: 2 answers and references have more than 1 alignments"), "{said}");
+}
+
+#[test]
 fn floors_and_ceilings_stand_beside_scores() {
     let folder = tempfile::tempdir().expect("a folder");
     all_tasks(&folder.path().join("one"));
@@ -114,7 +161,7 @@ fn floors_and_ceilings_stand_beside_scores() {
 fn help_lists_what_strict_mends() {
     let (ok, printed, _) = score(&["--help"]);
     assert!(ok);
-    for said in ["3年6个月", "合同诈骗", "2-1 is not scored", "2016年"] {
+    for said in ["3年6个月", "合同诈骗", "2-1 is scored with --proofreading-tables", "2016年"] {
         assert!(printed.contains(said), "{said}");
     }
 }

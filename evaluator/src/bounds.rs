@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{
@@ -33,27 +34,19 @@ pub struct Bounds {
 impl Bounds {
     /// Of a task with these references; none where it is not scored or a reference is none of the task.
     pub fn of(task: &'static Task, references: &[String], mode: Mode) -> Option<Self> {
-        if task.rule == Rule::Unscored {
+        if task.rule == Rule::Edits {
             return None;
         }
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         references.iter().for_each(|reference| *counts.entry(reference).or_default() += 1);
         // Of references that are equally common the first in order.
         let (commonest, items) = counts.into_iter().max_by_key(|(text, count)| (*count, std::cmp::Reverse(*text)))?;
-        let score = |answer: &dyn Fn(&str) -> String| {
-            let verdicts = references.iter().map(|reference| {
-                let answer = Answer { prediction: answer(reference), reference: reference.clone() };
-                judge(task.rule, &answer, mode)?.ok()
-            });
-            let verdicts: Option<Vec<_>> = verdicts.collect();
-            mean(verdicts?.iter().filter_map(|verdict| verdict.score))
-        };
         Some(Self {
             task: task.id,
             mode,
-            empty: score(&|_| String::new()),
-            majority: score(&|_| commonest.to_owned()),
-            gold: score(&str::to_owned),
+            empty: score(task, references, mode, |_| String::new()),
+            majority: score(task, references, mode, |_| commonest.to_owned()),
+            gold: gold(task, references, mode),
             commonest: commonest.to_owned(),
             commonest_items: items,
         })
@@ -64,10 +57,24 @@ impl Bounds {
         static ALL: [Task; 20] = TASKS;
         let of_task = |task: &'static Task| {
             let references = references.get(task.id);
-            modes.iter().filter_map(move |mode| Self::of(task, references?, *mode))
+            modes.par_iter().filter_map(move |mode| Self::of(task, references?, *mode))
         };
-        ALL.iter().flat_map(of_task).collect()
+        ALL.par_iter().flat_map(of_task).collect()
     }
+}
+
+/// What the references of a task score as answers.
+pub fn gold(task: &Task, references: &[String], mode: Mode) -> Option<f64> {
+    score(task, references, mode, str::to_owned)
+}
+
+fn score(task: &Task, references: &[String], mode: Mode, answer: impl Fn(&str) -> String + Sync) -> Option<f64> {
+    let verdicts = references.par_iter().map(|reference| {
+        let answer = Answer { prediction: answer(reference), reference: reference.clone() };
+        judge(task.rule, &answer, mode)?.ok()
+    });
+    let verdicts: Option<Vec<_>> = verdicts.collect();
+    mean(verdicts?.iter().filter_map(|verdict| verdict.score))
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub mod bounds;
 pub mod items;
 /// An evaluation as one page and one file of figures.
 pub mod page;
+/// Corrected sentences: the one task that is judged with tables of characters.
+pub mod proofreading;
 /// Rows as JSON lines or a table.
 pub mod report;
 /// From a folder of answers to rows.

@@ -15,7 +15,7 @@ pub fn json_lines(rows: &[impl Serialize]) -> String {
     rows.iter().map(|row| serde_json::to_string(row).unwrap_or_default() + "\n").collect()
 }
 
-/// A table: a line for each row, and the mean of each model over the tasks that are scored.
+/// A table: a line for each row, and the means of each model over the tasks that are scored.
 pub fn table(rows: &[Row], means: &[Mean]) -> String {
     let width = rows.iter().map(|row| row.model.chars().count()).max().unwrap_or(0).max("model".len());
     let mut text = format!(
@@ -34,7 +34,11 @@ pub fn table(rows: &[Row], means: &[Mean]) -> String {
         }
         for mean in means.iter().filter(|mean| mean.model == of_model[0].model) {
             let interval = interval(mean.interval.map(|i| i.low), mean.interval.map(|i| i.high));
-            let line = format!("{:<width$}  mean  of {:<2} tasks  ", mean.model, mean.tasks);
+            let tasks = match mean.with_proofreading {
+                true => format!("{} with 2-1", mean.tasks),
+                false => format!("of {:<2} tasks", mean.tasks),
+            };
+            let line = format!("{:<width$}  mean  {tasks:<13}", mean.model);
             let _ = writeln!(text, "{line}  {:>7}  {interval:>15}", percent(Some(mean.score)));
         }
     }
@@ -106,7 +110,8 @@ mod tests {
     fn the_table_ends_in_a_mean_over_what_is_scored() {
         let rows = [row("1-2", Some(0.5)), row("2-1", None), row("3-6", Some(1.0))];
         let interval = Some(Interval { low: 0.7, high: 0.8 });
-        let text = table(&rows, &[Mean { model: "m".into(), tasks: 2, score: 0.75, interval }]);
+        let text =
+            table(&rows, &[Mean { model: "m".into(), tasks: 2, with_proofreading: false, score: 0.75, interval }]);
         assert_eq!(
             text,
             "model  task  metric           score    95 % interval  abstention  items\n\

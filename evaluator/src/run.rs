@@ -10,11 +10,12 @@ use serde::Serialize;
 
 use crate::{
     Error, Mode, Result,
-    bounds::Bounds,
+    bounds::gold,
     contamination::Flagged,
     items::{TaskItems, items},
-    lawbench::{NUM_ITEMS, Rule, Task, read_told, task},
-    score::{Verdict, judge},
+    lawbench::{NUM_ITEMS, Rule, Task, Told, read_told, task},
+    proofreading::{Proofread, Proofreader},
+    score::{Verdict, judge, load_words},
     stats::{Bootstrap, Interval, Sample, mean},
 };
 
@@ -62,6 +63,9 @@ pub struct Mean {
     pub model: String,
     /// Tasks with a score.
     pub tasks: usize,
+    /// Whether proofreading (2-1) is one of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub with_proofreading: bool,
     /// The mean of their scores.
     pub score: f64,
     /// Its 95 % interval.
@@ -78,6 +82,8 @@ pub struct Scores {
     pub files: Vec<PathBuf>,
     /// What each item scores: a task for each row that has a score.
     pub tasks: Vec<TaskItems>,
+    /// What each model's edits are, where proofreading is judged: by model.
+    pub proofread: BTreeMap<String, Proofread>,
     /// Which faults of the published scorer are kept.
     pub mode: Mode,
     /// The references of each task, as the first model's file has them.
@@ -102,6 +108,11 @@ impl Scores {
                 continue;
             };
             let interval = Interval::of(&Sample::of(&task.values()).draw(bootstrap));
+            (row.low, row.high) = (interval.map(|i| i.low), interval.map(|i| i.high));
+        }
+        for row in self.rows.iter_mut().filter(|row| is_proofreading(row)) {
+            let Some(proofread) = self.proofread.get(&row.model) else { continue };
+            let interval = Interval::of(&sorted(proofread.draw(bootstrap)));
             (row.low, row.high) = (interval.map(|i| i.low), interval.map(|i| i.high));
         }
     }
@@ -132,10 +143,12 @@ impl Scores {
     }
 
     /// Rows whose score is above what the references themselves get: their models may have seen the references.
-    pub fn above_gold(&self, bounds: &[Bounds]) -> Vec<String> {
-        let ceiling = |row: &Row| bounds.iter().find(|bounds| bounds.task == row.task && bounds.mode == self.mode);
+    pub fn above_gold(&self) -> Vec<String> {
+        let of_task =
+            |(id, references): (&&'static str, &Vec<String>)| Some((*id, gold(task(id)?.1, references, self.mode)?));
+        let golds: BTreeMap<&str, f64> = self.references.par_iter().filter_map(of_task).collect();
         let above = self.rows.iter().filter_map(|row| {
-            let gold = ceiling(row)?.gold?;
+            let gold = golds.get(row.task)?;
             (row.score? > gold + 1e-9).then(|| {
                 let what = "above what the references themselves get; the model may have been trained on them";
                 format!("{}/{}: the score is {what}", row.model, row.task)
@@ -144,18 +157,44 @@ impl Scores {
         above.collect()
     }
 
-    /// The mean of every model over its tasks.
+    /// The mean of every model over its tasks but proofreading, and where that is judged, another one with it.
     pub fn means(&self, bootstrap: Bootstrap) -> Vec<Mean> {
         let of_model = |rows: &[Row]| {
-            let scores: Vec<f64> = rows.iter().filter_map(|row| row.score).collect();
-            let model = rows.first()?.model.clone();
+            let model = &rows[0].model;
             let values: Vec<_> =
-                self.tasks.iter().filter(|task| task.model == model).flat_map(TaskItems::values).collect();
-            let interval = Interval::of(&Sample::of(&values).draw(bootstrap));
-            Some(Mean { model, tasks: scores.len(), score: mean(scores.iter().copied())?, interval })
+                self.tasks.iter().filter(|task| task.model == *model).flat_map(TaskItems::values).collect();
+            let draws = Sample::of(&values).draws(bootstrap);
+            let scores: Vec<f64> =
+                rows.iter().filter(|row| !is_proofreading(row)).filter_map(|row| row.score).collect();
+            let of = |tasks: usize, with_proofreading, score, draws| {
+                let interval = Interval::of(&sorted(draws));
+                Mean { model: model.clone(), tasks, with_proofreading, score, interval }
+            };
+            let others = mean(scores.iter().copied()).map(|score| of(scores.len(), false, score, draws.clone()));
+            let proofread = rows.iter().filter(|row| is_proofreading(row)).find_map(|row| row.score);
+            let all = proofread.zip(self.proofread.get(model)).and_then(|(score, proofread)| {
+                let (count, score) = (scores.len(), mean(scores.iter().copied().chain([score]))?);
+                let both = |(others, edits): (f64, f64)| (others * count as f64 + edits) / (count + 1) as f64;
+                Some(of(
+                    count + 1,
+                    true,
+                    score,
+                    draws.iter().copied().zip(proofread.draw(bootstrap)).map(both).collect(),
+                ))
+            });
+            [others, all]
         };
-        self.rows.chunk_by(|a, b| a.model == b.model).filter_map(of_model).collect()
+        self.rows.chunk_by(|a, b| a.model == b.model).flat_map(of_model).flatten().collect()
     }
+}
+
+fn is_proofreading(row: &Row) -> bool {
+    task(row.task).is_some_and(|(_, task)| task.rule == Rule::Edits)
+}
+
+fn sorted(mut draws: Vec<f64>) -> Vec<f64> {
+    draws.sort_unstable_by(f64::total_cmp);
+    draws
 }
 
 /// A file of answers.
@@ -167,16 +206,18 @@ struct Predictions {
 
 /// Score every file `MODEL/TASK.json` below `folder`, or below the folder of the split in it.
 ///
+/// Without a proofreader proofreading (2-1) has no score.
+///
 /// # Errors
 /// A folder without such files; a file that cannot be read or is not of that form.
-pub fn score(folder: &Path, split: &str, mode: Mode) -> Result<Scores> {
+pub fn score(folder: &Path, split: &str, mode: Mode, proofreader: Option<&Proofreader>) -> Result<Scores> {
     let below_split = folder.join(split);
     let folder = if below_split.is_dir() { &below_split } else { folder };
     let (files, warnings) = find(folder)?;
-    score_files(&files, warnings, split, mode)
+    score_files(&files, warnings, &Scorer { split, mode, proofreader })
 }
 
-/// Score every file `TASK.json` of one model's folder.
+/// Score every file `TASK.json` of one model's folder, proofreading (2-1) left out.
 ///
 /// # Errors
 /// A folder without such files; a file that cannot be read or is not of that form.
@@ -186,16 +227,38 @@ pub fn score_model(folder: &Path, split: &str, mode: Mode) -> Result<Scores> {
     if files.is_empty() {
         return Err(Error::invalid(folder, "no files TASK.json (such as 1-1.json); give the folder of one model"));
     }
-    score_files(&files, warnings, split, mode)
+    score_files(&files, warnings, &Scorer { split, mode, proofreader: None })
 }
 
-fn score_files(files: &[Predictions], mut warnings: Vec<String>, split: &str, mode: Mode) -> Result<Scores> {
+/// How files are scored.
+struct Scorer<'a> {
+    split: &'a str,
+    mode: Mode,
+    proofreader: Option<&'a Proofreader>,
+}
+
+fn score_files(files: &[Predictions], mut warnings: Vec<String>, scorer: &Scorer) -> Result<Scores> {
+    // Building the dictionary of words takes longer than scoring a file: others are scored meanwhile, and none waits.
+    let needs_words = |file: &&Predictions| matches!(file.task.rule, Rule::RougeL { .. });
+    let (with_words, others): (Vec<&Predictions>, Vec<&Predictions>) = files.iter().partition(needs_words);
+    let score = |files: &[&Predictions]| files.par_iter().map(|file| scorer.score(file)).collect::<Vec<_>>();
+    let load = || {
+        if with_words.is_empty() {
+            Vec::new()
+        } else {
+            load_words();
+            score(&with_words)
+        }
+    };
+    let (with_words, others) = rayon::join(load, || score(&others));
+    let (mut with_words, mut others) = (with_words.into_iter(), others.into_iter());
     // Of several bad files the first is told of, whichever is found first.
-    let scored: Vec<Result<Scored>> = files.par_iter().map(|file| score_file(file, split, mode)).collect();
-    let mut scores = Scores { mode, ..Scores::default() };
+    let scored = files.iter().filter_map(|file| if needs_words(&file) { with_words.next() } else { others.next() });
+    let mut scores = Scores { mode: scorer.mode, ..Scores::default() };
     for scored in scored {
         let scored = scored?;
         scores.references.entry(scored.row.task).or_insert(scored.references);
+        scores.proofread.extend(scored.proofread.map(|proofread| (scored.row.model.clone(), proofread)));
         scores.rows.push(scored.row);
         scores.tasks.extend(scored.items);
         warnings.extend(scored.warnings);
@@ -261,32 +324,53 @@ pub(crate) fn task_of(path: &Path) -> Option<(usize, &'static Task)> {
 struct Scored {
     row: Row,
     items: Option<TaskItems>,
+    proofread: Option<Proofread>,
     references: Vec<String>,
     warnings: Vec<String>,
 }
 
-fn score_file(file: &Predictions, split: &str, mode: Mode) -> Result<Scored> {
-    let told = read_told(&file.path)?;
-    let mut warnings = Vec::new();
-    if told.len() < NUM_ITEMS {
-        warnings.push(format!("{}: {} items of {NUM_ITEMS}", file.path.display(), told.len()));
+impl Scorer<'_> {
+    fn score(&self, file: &Predictions) -> Result<Scored> {
+        let told = read_told(&file.path)?;
+        let mut warnings = Vec::new();
+        if told.len() < NUM_ITEMS {
+            warnings.push(format!("{}: {} items of {NUM_ITEMS}", file.path.display(), told.len()));
+        }
+        let Task { id, rule, .. } = *file.task;
+        let (model, split, mode) = (file.model.clone(), self.split.to_owned(), self.mode);
+        let of_task = TaskItems { model, task: id, split, mode, items: Vec::new() };
+        if rule == Rule::Edits {
+            let (proofread, warning) = self.proofread(file, &told)?;
+            warnings.extend(warning);
+            let row = Row { items: told.len(), ..row(&of_task, file.task) };
+            let (score, abstention) = proofread.as_ref().map(|p| (p.score(mode), p.abstention())).unzip();
+            let row = Row { score, abstention: abstention.flatten(), ..row };
+            return Ok(Scored { row, items: None, proofread, references: Vec::new(), warnings });
+        }
+        let judged: Vec<_> = told.par_iter().filter_map(|told| judge(rule, &told.answer, mode)).collect();
+        let verdicts = judged
+            .into_iter()
+            .enumerate()
+            .map(|(at, judged)| judged.map_err(|what| Error::at_item(&file.path, at, what)))
+            .collect::<Result<Vec<Verdict>>>()?;
+        let of_task = TaskItems { items: items(file.task, &told, &verdicts), ..of_task };
+        let references = told.into_iter().map(|told| told.answer.reference).collect();
+        Ok(Scored { row: row(&of_task, file.task), items: Some(of_task), proofread: None, references, warnings })
     }
-    let Task { id, rule, .. } = *file.task;
-    let of_task = TaskItems { model: file.model.clone(), task: id, split: split.to_owned(), mode, items: Vec::new() };
-    if rule == Rule::Unscored {
-        warnings.push(format!("{}: task {id} is not scored by this program", file.path.display()));
-        let row = Row { items: told.len(), ..row(&of_task, file.task) };
-        return Ok(Scored { row, items: None, references: Vec::new(), warnings });
+
+    /// What becomes of a file of corrected sentences, and what a reader of it should know.
+    fn proofread(&self, file: &Predictions, told: &[Told]) -> Result<(Option<Proofread>, Option<String>)> {
+        let (path, id) = (file.path.display(), file.task.id);
+        let Some(proofreader) = self.proofreader else {
+            let what = "needs tables of characters, which `evaluator score --proofreading-tables` takes";
+            return Ok((None, Some(format!("{path}: task {id} is not scored: it {what}"))));
+        };
+        let proofread = proofreader.judge(&file.path, told, self.mode)?;
+        let (count, max) = (proofread.over_bound, proofreader.max_alignments());
+        let instead = "无 is judged in their place";
+        let warning = format!("{path}: {count} answers and references have more than {max} alignments; {instead}");
+        Ok((Some(proofread), (count > 0).then_some(warning)))
     }
-    let judged: Vec<_> = told.par_iter().filter_map(|told| judge(rule, &told.answer, mode)).collect();
-    let verdicts = judged
-        .into_iter()
-        .enumerate()
-        .map(|(at, judged)| judged.map_err(|what| Error::at_item(&file.path, at, what)))
-        .collect::<Result<Vec<Verdict>>>()?;
-    let of_task = TaskItems { items: items(file.task, &told, &verdicts), ..of_task };
-    let references = told.into_iter().map(|told| told.answer.reference).collect();
-    Ok(Scored { row: row(&of_task, file.task), items: Some(of_task), references, warnings })
 }
 
 /// The row of a task's items, without an interval.

@@ -24,7 +24,7 @@ fn lawbench() -> Option<PathBuf> {
 }
 
 fn rows(data: &Path, mode: Mode) -> Vec<Row> {
-    let scores = run::score(&data.join("predictions"), "zero_shot", mode).expect("scores");
+    let scores = run::score(&data.join("predictions"), "zero_shot", mode, None).expect("scores");
     assert_eq!(scores.warnings, Vec::<String>::new());
     scores.rows
 }

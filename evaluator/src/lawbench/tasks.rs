@@ -49,8 +49,8 @@ pub enum Rule {
     Term,
     /// An amount of money.
     Amount,
-    /// Not judged: proofreading needs tables of characters whose licences are unclear.
-    Unscored,
+    /// Edits of a sentence, of all items together: judged apart, with tables of characters.
+    Edits,
 }
 
 impl Rule {
@@ -68,7 +68,7 @@ const fn row(id: &'static str, name: &'static str, metric: &'static str, rule: R
 pub const TASKS: [Task; 20] = [
     row("1-1", "article_recitation", "rouge_l", Rule::RougeL { prefix: "答案:" }),
     row("1-2", "knowledge_question_answering", "accuracy", Rule::Letter { options: "ABCD", at: 5 }),
-    row("2-1", "document_proofreading", "f0.5", Rule::Unscored),
+    row("2-1", "document_proofreading", "f0.5", Rule::Edits),
     row("2-2", "dispute_focus_identification", "accuracy", Rule::Label(LabelList::DisputeFocus)),
     row("2-3", "marital_disputes_identification", "f1", Rule::Labels(LabelList::MaritalDispute)),
     row("2-4", "issue_topic_identification", "accuracy", Rule::Label(LabelList::IssueTopic)),

@@ -176,7 +176,7 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
     let flagged = request.flagged.map(|path| Ok::<_, Error>((Flagged::read(path)?, hash_file(path)?.1))).transpose()?;
     let corpus = request.corpus.map(Index::read).transpose()?.map(|index| index.build_key);
     let mut scores = match request.predictions {
-        Some(folder) => run::score(folder, request.split, request.mode)?,
+        Some(folder) => run::score(folder, request.split, request.mode, None)?,
         None => Scores { mode: request.mode, ..Scores::default() },
     };
     scores.draw_intervals(bootstrap);
@@ -204,7 +204,7 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
     };
     let examples = examples(&scores)?;
     let (citations, failures) = (citations(request, &scores)?, failures(&scores, request.mode)?);
-    let warnings = [scores.above_gold(&bounds), scores.warnings].concat();
+    let warnings = [scores.above_gold(), scores.warnings].concat();
     let Extra { perplexity, held_out, contamination, .. } = request.extra.clone();
     let rows = scores.rows;
     Ok(Evaluation {

@@ -14,6 +14,7 @@ mod triggers;
 mod words;
 
 use serde::{Deserialize, Serialize};
+pub(crate) use words::load as load_words;
 
 use crate::lawbench::{Answer, Rule};
 
@@ -70,7 +71,7 @@ impl Verdict {
 /// A verdict, or why the reference cannot be one of this task.
 type Judged = Result<Verdict, &'static str>;
 
-/// Judge an answer; none where the rule judges nothing.
+/// Judge an answer; none where the rule judges no answer by itself.
 ///
 /// # Errors
 /// What the reference ought to look like, where it does not.
@@ -86,7 +87,7 @@ pub fn judge(rule: Rule, answer: &Answer, mode: Mode) -> Option<Judged> {
         Rule::Articles => articles::judge(answer, mode),
         Rule::Term => term::judge(answer, mode),
         Rule::Amount => amount::judge(answer, mode),
-        Rule::Unscored => return None,
+        Rule::Edits => return None,
     };
     Some(judged)
 }
@@ -138,9 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn proofreading_is_not_judged() {
+    fn proofreading_is_not_judged_by_item() {
         let answer = Answer { prediction: "a".into(), reference: "a".into() };
-        assert!(judge(Rule::Unscored, &answer, Mode::Official).is_none());
+        assert!(judge(Rule::Edits, &answer, Mode::Official).is_none());
     }
 
     #[test]

@@ -7,6 +7,11 @@ use jieba_rs::Jieba;
 /// Built when the first text is cut: tasks without words do not pay for the dictionary.
 static JIEBA: LazyLock<Jieba> = LazyLock::new(Jieba::new);
 
+/// Build the dictionary, if it is not.
+pub(crate) fn load() {
+    LazyLock::force(&JIEBA);
+}
+
 /// The words of `text`, in order; together they are the text.
 pub(super) fn cut(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
