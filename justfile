@@ -9,9 +9,9 @@ vocab := target / "release" / "vocab"
 trainer := target / "release" / "trainer"
 evaluator := target / "release" / "evaluator"
 
-# Where there is a CUDA compiler, what computes models is built for the GPU; where there is NCCL, for several.
+# Where there is a CUDA compiler, trainer and evaluator are built for the GPU; where there is NCCL, the trainer for several.
 has_cuda := `command -v nvcc || true`
-gpu := if has_cuda == "" { "" } else if `{ ldconfig -p || true; } 2>/dev/null | grep --max-count=1 libnccl.so || true` == "" { "--features trainer/cuda,evaluator/cuda" } else { "--features trainer/nccl,evaluator/cuda" }
+gpu := if has_cuda == "" { "" } else if `{ ldconfig -p || true; } 2>/dev/null | grep --max-count=1 libnccl.so || true` == "" { "--features evaluator/cuda" } else { "--features trainer/nccl,evaluator/cuda" }
 cudnn := cache / "cudnn"
 
 # List the recipes.

@@ -89,7 +89,7 @@ fn tokenizer(num_ids: usize) -> Result<Tokenizer> {
     let text: Vec<String> = (0..2000).map(|number| number.to_string()).collect();
     let options = train::Options {
         algorithm: Algorithm::Bpe,
-        vocab_size: 300.min(num_ids),
+        vocab_size: 270.min(num_ids),
         character_coverage: 1.0,
         more: Vec::new(),
     };

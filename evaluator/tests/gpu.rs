@@ -151,7 +151,7 @@ fn a_small_model_goes_on_as_on_a_cpu_where_one_token_is_likelier_by_a_margin() {
     }
 }
 
-/// See `fixture/transformers.py`.
+/// See `fixture/small_llama.py`.
 #[test]
 fn transformers_computes_the_same() {
     let Some(folder) = std::env::var_os("TRANSFORMERS_MODEL").map(std::path::PathBuf::from) else { return };
