@@ -159,12 +159,14 @@ fn run_of(folder: &Path) -> Option<&Path> {
 }
 
 fn read_folder(folder: &Path, tokenizer: Option<&Path>) -> Result<Read> {
-    let (architecture, weights) = weights::read_folder(folder)?;
+    // A large model's files take as long to hash as to read.
+    let (read, sha256) = rayon::join(|| weights::read_folder(folder), || weights::hash_folder(folder));
+    let (architecture, weights) = read?;
     if tokenizer.is_none() && !folder.join("tokenizer.model").exists() {
         return Err(Error::invalid(folder, "it has no tokenizer.model; --tokenizer says where there is one"));
     }
     let tokenizer = Tokenizer::open(tokenizer.unwrap_or(folder))?;
-    Ok(Read { architecture, weights, tokenizer, sha256: weights::hash_folder(folder)? })
+    Ok(Read { architecture, weights, tokenizer, sha256: sha256? })
 }
 
 /// The model of a checkpoint: that of the folder, or the newest where the folder is that of a run.

@@ -109,10 +109,14 @@ impl Machine {
             Self::Host(host) => host.write(matrix, &flat.to_dtype(DType::F32)?.to_vec1::<f32>()?),
             #[cfg(feature = "cuda")]
             Self::Card(card) if matrix.kind == Kind::Half => {
-                card.upload(matrix, bytes_of(&flat.to_dtype(DType::BF16)?.to_vec1::<half::bf16>()?))?;
+                with_numbers::<half::bf16>(&flat.to_dtype(DType::BF16)?, |values| {
+                    card.upload(matrix, bytes_of(values))
+                })?;
             }
             #[cfg(feature = "cuda")]
-            Self::Card(card) => card.upload(matrix, bytes_of(&flat.to_dtype(DType::F32)?.to_vec1::<f32>()?))?,
+            Self::Card(card) => {
+                with_numbers::<f32>(&flat.to_dtype(DType::F32)?, |values| card.upload(matrix, bytes_of(values)))?;
+            }
         }
         Ok(())
     }
@@ -275,6 +279,16 @@ impl Machine {
             #[cfg(feature = "cuda")]
             Self::Card(card) => card.stop_clock(),
         }
+    }
+}
+
+/// Do something with the numbers of a flat tensor on the CPU, where they lie: a model's are many to copy.
+#[cfg(feature = "cuda")]
+fn with_numbers<T: candle_core::WithDType>(flat: &Tensor, then: impl FnOnce(&[T]) -> Result<()>) -> Result<()> {
+    let (storage, layout) = flat.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (candle_core::Storage::Cpu(numbers), Some((from, to))) => then(&numbers.as_slice::<T>()?[from..to]),
+        _ => then(&flat.to_vec1::<T>()?),
     }
 }
 

@@ -51,8 +51,6 @@ pub struct Batch {
     /// The tokens of the longest beginning, rounded up, and of the longest text with a single token.
     longest: usize,
     pub longest_kept: usize,
-    /// Where each token that was given is computed.
-    order: Vec<usize>,
 }
 
 /// A batch on a device.
@@ -67,6 +65,26 @@ pub struct Input {
     pub targets: Matrix,
 }
 
+/// The order in which tokens are computed, by their indices, and where beginnings of texts are in it: each from one number
+/// to the next.
+fn arrange(places: &[Place], is_kept: bool) -> (Vec<usize>, Vec<usize>) {
+    let follows = |a: &Place, b: &Place| a.slot == b.slot && a.position + 1 == b.position;
+    let (mut order, mut single, mut ends, mut from) = (Vec::with_capacity(places.len()), Vec::new(), vec![0], 0);
+    for run in places.chunk_by(follows) {
+        let indices = from..from + run.len();
+        from = indices.end;
+        // A text of one token is cheaper as a single one.
+        if run[0].position == 0 && (run.len() > 1 || !is_kept) {
+            order.extend(indices);
+            ends.push(order.len());
+        } else {
+            single.extend(indices);
+        }
+    }
+    order.extend(single);
+    (order, ends)
+}
+
 /// Numbers from one token to the next in what attention reads and writes.
 fn pitches(heads: Heads) -> [usize; 3] {
     [heads.columns(), heads.queries * heads.size, heads.queries]
@@ -77,52 +95,34 @@ impl Batch {
     ///
     /// Without a cache (`is_kept`) every text begins here, however short.
     pub fn of(places: &[Place], is_kept: bool, wanted: &[usize], targets: &[u32], heads: Heads, most: usize) -> Self {
-        let follows = |a: &Place, b: &Place| a.slot == b.slot && a.position + 1 == b.position;
-        let is_whole = |run: &[Place]| run[0].position == 0 && (run.len() > 1 || !is_kept);
-        let mut batch = Self { order: vec![0; places.len()], ..Self::default() };
-        let (mut whole, mut single, mut from) = (Vec::new(), Vec::new(), 0);
-        for run in places.chunk_by(follows) {
-            match is_whole(run) {
-                true => whole.push((from, run)),
-                false => single.extend(from..from + run.len()),
-            }
-            from += run.len();
-        }
-        let mut ends = vec![0];
-        let mut given = Vec::with_capacity(places.len());
-        for (from, run) in &whole {
-            given.extend(*from..from + run.len());
-            ends.push(given.len());
-        }
-        batch.num_whole = given.len();
-        batch.num_single = single.len();
-        given.extend(single);
-        given.iter().enumerate().for_each(|(at, given)| batch.order[*given] = at);
-        batch.whole_rows = if batch.num_whole == 0 { 0 } else { batch.num_whole.next_power_of_two().max(MANY_ROWS) };
-        batch.whole_rows = batch.whole_rows.min(most);
-        let longest = whole.iter().map(|(_, run)| run.len()).max().unwrap_or(0);
-        batch.longest = longest.next_power_of_two().max(MANY_ROWS);
-        batch.longest_kept = given[batch.num_whole..].iter().map(|at| places[*at].position + 1).max().unwrap_or(0);
-
-        let rows = filled(places.len(), most);
-        let filling = std::iter::repeat_n(0, rows - places.len());
-        batch.push(given.iter().map(|at| places[*at].token as i32).chain(filling));
-        batch.push(given.iter().map(|at| places[*at].slot as i32));
-        batch.push(given.iter().map(|at| places[*at].position as i32));
+        let (order, ends) = arrange(places, is_kept);
+        let num_whole = ends.last().copied().unwrap_or(0);
+        let lengths = || ends.windows(2).map(|text| text[1] - text[0]);
+        let filled_up = |count: usize| count.next_power_of_two().max(MANY_ROWS);
+        let mut batch = Self {
+            num_whole,
+            num_single: places.len() - num_whole,
+            whole_rows: if num_whole == 0 { 0 } else { filled_up(num_whole).min(most) },
+            longest: filled_up(lengths().max().unwrap_or(0)),
+            longest_kept: order[num_whole..].iter().map(|at| places[*at].position + 1).max().unwrap_or(0),
+            ..Self::default()
+        };
+        let filling = std::iter::repeat_n(0, filled(places.len(), most) - places.len());
+        batch.push(order.iter().map(|at| places[*at].token as i32).chain(filling));
+        batch.push(order.iter().map(|at| places[*at].slot as i32));
+        batch.push(order.iter().map(|at| places[*at].position as i32));
         // Rows beyond the beginnings look at themselves.
-        let starts = ends.windows(2).flat_map(|text| std::iter::repeat_n(text[0] as i32, text[1] - text[0]));
-        let others = (batch.num_whole..batch.whole_rows).map(|row| row as i32);
-        batch.push(starts.chain(others));
-        let num_places = whole.len().next_power_of_two().max(MIN_PLACES);
-        let lengths = ends.windows(2).map(|text| (text[1] - text[0]) as i32);
-        batch.push(lengths.chain(std::iter::repeat(0)).take(num_places));
+        let starts = ends.iter().zip(lengths()).flat_map(|(start, length)| std::iter::repeat_n(*start as i32, length));
+        batch.push(starts.chain(num_whole as i32..batch.whole_rows as i32));
+        let num_places = lengths().len().next_power_of_two().max(MIN_PLACES);
+        batch.push(lengths().map(|length| length as i32).chain(std::iter::repeat(0)).take(num_places));
         for pitch in pitches(heads) {
-            let starts = ends[..whole.len()].iter().copied().chain(std::iter::repeat(batch.num_whole));
+            let starts = ends.iter().copied().chain(std::iter::repeat(num_whole));
             batch.push(starts.take(num_places + 1).map(|start| (start * pitch) as i32));
         }
-        let order = std::mem::take(&mut batch.order);
-        batch.push(wanted.iter().map(|at| order[*at] as i32));
-        batch.order = order;
+        let mut rows = vec![0; places.len()];
+        order.iter().zip(0..).for_each(|(at, row)| rows[*at] = row);
+        batch.push(wanted.iter().map(|at| rows[*at]));
         batch.push(targets.iter().map(|target| *target as i32));
         batch
     }

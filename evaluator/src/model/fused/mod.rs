@@ -178,24 +178,28 @@ impl Fused {
     }
 
     /// Tokens through all blocks.
+    ///
+    /// # Panics
+    /// A token that the model has no row for, or a place that the cache does not have.
     fn pass(&mut self, places: &[Place], is_kept: bool, wanted: &[usize], targets: &[u32]) -> Result<Input> {
         let Plan { heads, num_tokens, buffers, .. } = self.plan;
         if places.len() > num_tokens {
             let what = format!("{} tokens at a time; there is memory for {num_tokens}", places.len());
             return Err(Error::Invalid { at: "context".into(), what });
         }
+        let (num_slots, capacity) = if is_kept { self.texts } else { (usize::MAX, buffers.cosines.rows) };
+        let has = |place: &Place| place.slot < num_slots && place.position < capacity;
+        assert!(places.iter().all(has), "a place that the cache does not have");
+        let mut ids = places.iter().map(|place| &place.token).chain(targets);
+        assert!(ids.all(|id| (*id as usize) < self.num_ids), "a token that the model has no row for");
         let batch = Batch::of(places, is_kept, wanted, targets, heads, num_tokens);
         let at = buffers.indices[self.num_passes % 2].columns(0, batch.values().len());
         self.num_passes += 1;
         self.machine.send(at, batch.values())?;
         let input = batch.input(at);
         self.rehearse(input.tokens.columns)?;
-        embedding::forward(
-            &mut self.machine,
-            self.plan.embedding,
-            input.tokens,
-            buffers.state.rows(0, input.tokens.columns),
-        )?;
+        let state = buffers.state.rows(0, input.tokens.columns);
+        embedding::forward(&mut self.machine, self.plan.embedding, input.tokens, state)?;
         for number in 0..self.plan.layers.len() {
             self.block(number, &batch, &input, is_kept)?;
         }
