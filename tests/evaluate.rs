@@ -143,6 +143,22 @@ fn a_configuration_is_evaluated_whole_on_one_page() {
     for section in ["Held-out documents", "Held-out records", "Citations in answers", "How answers ended", "What ran"] {
         assert!(page.contains(section), "{section}");
     }
+    assert!(path("out/items.parquet").exists());
+
+    // Of a configuration with less the page shows less, whatever answers lie there.
+    let all = fs_err::read_to_string(path("evaluation.toml")).expect("read");
+    let second = format!("[[models]]\nmodel = '{}'\n", path("run/model").display());
+    put(&path("less.toml"), all.replace(&second, "") + "tasks = ['3-4']\n");
+    evaluator_ok(&["run", arg(&path("less.toml"))]);
+    let less: Value = serde_json::from_slice(&fs_err::read(path("out/report.json")).expect("read")).expect("JSON");
+    let rows: Vec<_> = less["rows"].as_array().expect("rows").iter().map(|row| (&row["model"], &row["task"])).collect();
+    assert_eq!(rows, [(&json!("run"), &json!("3-4"))]);
+    assert_eq!(less["comparisons"], json!([]));
+    // What is missing is said before anything is answered.
+    put(&path("absent.toml"), all.replace(arg(&path("items")), arg(&path("nowhere"))).replace("/out'", "/new'"));
+    let (ok, _, said) = evaluator(&["run", arg(&path("absent.toml"))]);
+    assert!(!ok && said.contains("nowhere") && !path("new").exists(), "{said}");
+
     // All answers are there: they are taken as they are.
     let answers = fs_err::read(path("out/answers/held_out/run.jsonl")).expect("read");
     let spoiled = String::from_utf8(answers).expect("text").replacen("\"prediction\":\"", "\"prediction\":\"又", 1);

@@ -81,7 +81,8 @@ fn model(options: &Options) -> Result<Model> {
     let weights = trainer::bench::weights(&architecture, 0)?;
     let tokenizer = tokenizer(architecture.vocab_size)?;
     let engine = Engine::new(architecture.clone(), weights, device.as_ref())?;
-    Ok(Model { architecture, engine, tokenizer, name: "random".into(), sha256: [None, None, None] })
+    let (sha256, notes) = ([None, None, None], Vec::new());
+    Ok(Model { architecture, engine, tokenizer, name: "random".into(), sha256, trained_on: None, notes })
 }
 
 /// Pieces of numbers, and pieces that stand for nothing for the other ids.

@@ -74,6 +74,12 @@ impl Error {
         Self::invalid(a, format!("no item that both answered, this and {}", b.display()))
     }
 
+    /// Logits that are no numbers.
+    pub(crate) fn no_numbers() -> Self {
+        let what = "they are no numbers: its weights are damaged, or too great for what it is computed in";
+        Self::Invalid { at: "the model's logits".into(), what: what.into() }
+    }
+
     pub(crate) fn invalid(path: &Path, what: impl Into<String>) -> Self {
         Self::Invalid { at: path.display().to_string(), what: what.into() }
     }

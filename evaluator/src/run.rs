@@ -93,12 +93,12 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Keep the tasks that `is_kept`, by their numbers.
-    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
-        let mut kept = self.rows.iter().map(|row| is_kept(row.task)).collect::<Vec<_>>().into_iter();
+    /// Keep what `is_kept`, by model and task.
+    pub fn retain(&mut self, is_kept: impl Fn(&str, &str) -> bool) {
+        let mut kept = self.rows.iter().map(|row| is_kept(&row.model, row.task)).collect::<Vec<_>>().into_iter();
         self.files.retain(|_| kept.next().unwrap_or(false));
-        self.rows.retain(|row| is_kept(row.task));
-        self.tasks.retain(|task| is_kept(task.task));
+        self.rows.retain(|row| is_kept(&row.model, row.task));
+        self.tasks.retain(|task| is_kept(&task.model, task.task));
     }
 
     /// Give every row its interval, drawing items again.
@@ -107,7 +107,7 @@ impl Scores {
             let Some(row) = self.rows.iter_mut().find(|row| row.model == task.model && row.task == task.task) else {
                 continue;
             };
-            let interval = Interval::of(&Sample::of(&task.values()).draw(bootstrap));
+            let interval = Sample::of(&task.values()).interval(bootstrap);
             (row.low, row.high) = (interval.map(|i| i.low), interval.map(|i| i.high));
         }
         for row in self.rows.iter_mut().filter(|row| is_proofreading(row)) {
@@ -163,11 +163,12 @@ impl Scores {
             let model = &rows[0].model;
             let values: Vec<_> =
                 self.tasks.iter().filter(|task| task.model == *model).flat_map(TaskItems::values).collect();
-            let draws = Sample::of(&values).draws(bootstrap);
+            let sample = Sample::of(&values);
+            let draws = sample.draws(bootstrap);
             let scores: Vec<f64> =
                 rows.iter().filter(|row| !is_proofreading(row)).filter_map(|row| row.score).collect();
             let of = |tasks: usize, with_proofreading, score, draws| {
-                let interval = Interval::of(&sorted(draws));
+                let interval = Interval::of_score(&sorted(draws), sample.num_cases());
                 Mean { model: model.clone(), tasks, with_proofreading, score, interval }
             };
             let others = mean(scores.iter().copied()).map(|score| of(scores.len(), false, score, draws.clone()));

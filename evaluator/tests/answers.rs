@@ -85,13 +85,14 @@ fn items_of_lawbench_are_answered_scored_and_their_failures_counted() {
         },
     };
     let options = |out: &str, batch| asking(out, batch, &[]);
-    let (scores, failures) = lawbench::lawbench(options("out", 4), "zero_shot").unwrap();
+    let (scores, failures, _) = lawbench::lawbench(options("out", 4), "zero_shot").unwrap();
     let [row] = &scores.rows[..] else { panic!("{scores:?}") };
     assert_eq!((row.model.as_str(), row.task, row.items), ("tiny", "1-2", 6));
     assert!(scores.warnings.iter().any(|warning| warning.contains("6 items of 500")), "{:?}", scores.warnings);
     let [failed] = &failures[..] else { panic!("{failures:?}") };
-    assert_eq!((failed.items, failed.cut, failed.too_long), (6, 1, 0));
-    let ended = failed.loops + failed.no_stop + failed.truncated + failed.empty + failed.unparsable + failed.judged;
+    assert_eq!((failed.items, failed.cut, failed.no_room), (6, 1, 0));
+    let ended =
+        failed.loops + failed.no_stop + failed.truncated + failed.empty + failed.unparsable + failed.well_formed;
     assert_eq!(ended, 6);
 
     let below = folder.path().join("out/zero_shot/tiny");
@@ -139,8 +140,8 @@ fn an_item_that_never_fits_is_kept_as_such() {
     let out = folder.path().join("out");
     let asked = lawbench::Asked { items, out: out.clone(), tasks: Vec::new(), mode: Mode::Strict };
     let options = lawbench::Options { session, asked };
-    let (_, failures) = lawbench::lawbench(options, "zero_shot").unwrap();
-    assert_eq!((failures[0].too_long, failures[0].cut, failures[0].judged), (1, 1, 0));
+    let (_, failures, _) = lawbench::lawbench(options, "zero_shot").unwrap();
+    assert_eq!((failures[0].no_room, failures[0].cut, failures[0].well_formed), (1, 1, 0));
     let kept = lines(&out.join("zero_shot/tiny/1-2.jsonl"));
     assert_eq!((&kept[0]["stop"], &kept[0]["prediction"]), (&Value::Null, &json!("")));
 }

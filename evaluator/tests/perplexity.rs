@@ -3,10 +3,11 @@
 mod support;
 
 use evaluator::{
+    generate::{Generator, Request},
     model::{Cache, Device, Files, Place},
     perplexity::{self, Options, Windows, measure},
 };
-use support::{LAW, llama, open, stories, write_model};
+use support::{LAW, llama, open, stories, write_model, write_model_of};
 use trainer::model::weights;
 
 fn options(model: &std::path::Path) -> Options {
@@ -17,6 +18,7 @@ fn options(model: &std::path::Path) -> Options {
         split: "validation".into(),
         max_documents: None,
         against: None,
+        against_name: None,
         context: None,
         stride: None,
         resamples: 100,
@@ -105,4 +107,56 @@ fn models_are_compared_on_the_same_bytes() {
     assert_eq!((first.bytes, second.bytes), (LAW.len() as u64, LAW.len() as u64));
     let difference = &report.differences[0];
     assert!((difference.bits_per_byte - (first.bits_per_byte - second.bits_per_byte)).abs() < 1e-12);
+}
+
+#[test]
+fn a_smaller_and_a_larger_vocabulary_are_compared_on_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (larger, smaller) = (folder.path().join("larger"), folder.path().join("smaller"));
+    write_model(&larger, 9);
+    write_model_of(&smaller, 9, 900);
+    // Of both the logits are all 0: a token costs the logarithm of the rows, whatever it stands for.
+    for model in [&larger, &smaller] {
+        let (architecture, mut weights) = weights::read_folder(model).unwrap();
+        let head = weights.get_mut("lm_head.weight").unwrap();
+        *head = head.zeros_like().unwrap();
+        weights::write_folder(model, &architecture, &weights).unwrap();
+    }
+    let path = folder.path().join("law.txt");
+    fs_err::write(&path, LAW).unwrap();
+    let options = Options { text: Some(path), against: Some(smaller), ..options(&larger) };
+    let report = perplexity::perplexity(&options).unwrap();
+    let [first, second] = &report.rows[..] else { panic!("{report:?}") };
+    assert!(first.tokens < second.tokens && first.bytes == second.bytes, "{report:?}");
+    for (row, rows) in [(first, 1536f64), (second, 960f64)] {
+        let bits = row.tokens as f64 * rows.log2() / row.bytes as f64;
+        assert!((row.bits_per_byte - bits).abs() < 1e-9, "{row:?}");
+    }
+    let same = Options { against: Some(folder.path().join("elsewhere/larger")), ..options };
+    let error = perplexity::perplexity(&same).unwrap_err().to_string();
+    assert_eq!(error, "larger: both models are called so; --name or --against-name tells them apart");
+}
+
+#[test]
+fn a_model_that_computes_no_numbers_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("damaged");
+    let architecture = write_model(&model, 9);
+    let (_, mut weights) = weights::read_folder(&model).unwrap();
+    let norm = weights.get_mut("model.norm.weight").unwrap();
+    *norm = (norm.zeros_like().unwrap() / 0.0).unwrap();
+    weights::write_folder(&model, &architecture, &weights).unwrap();
+    let path = folder.path().join("law.txt");
+    fs_err::write(&path, LAW).unwrap();
+    let error = perplexity::perplexity(&Options { text: Some(path), ..options(&model) }).unwrap_err().to_string();
+    assert!(error.contains("no numbers"), "{error}");
+    let model = open(&model);
+    for temperature in [0.0, 1.0] {
+        let mut options = evaluator::generate::Options::default();
+        options.sampling.temperature = temperature;
+        let mut generator = Generator::new(&model, &options, 1, 100).unwrap();
+        generator.push(Request { id: 0, tokens: vec![5, 6] }).unwrap();
+        let error = generator.step().unwrap_err().to_string();
+        assert!(error.contains("no numbers"), "{error}");
+    }
 }

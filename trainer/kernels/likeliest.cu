@@ -19,8 +19,8 @@ __device__ inline Best warp_best(Best best) {
     return best;
 }
 
-// Grid: (rows). rows: (rows, pitch), of which the first `columns` are looked at; out: (rows). Numbers that are none are
-// passed over.
+// Grid: (rows). rows: (rows, pitch), of which the first `columns` are looked at; out: (rows), -1 where there is no
+// number.
 extern "C" __global__ void likeliest(const float* rows, int* out, int columns, int pitch) {
     __shared__ Best bests[32];
     const float* row = rows + static_cast<size_t>(blockIdx.x) * pitch;
@@ -32,5 +32,5 @@ extern "C" __global__ void likeliest(const float* rows, int* out, int columns, i
     if (lane == 0) bests[warp] = best;
     __syncthreads();
     best = warp_best(lane < num_warps ? bests[lane] : Best{-INFINITY, 0x7fffffff});
-    if (threadIdx.x == 0) out[blockIdx.x] = best.place < columns ? best.place : 0;
+    if (threadIdx.x == 0) out[blockIdx.x] = best.value > -INFINITY ? best.place : -1;
 }

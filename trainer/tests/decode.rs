@@ -108,6 +108,14 @@ fn the_likeliest_is_the_first_of_the_greatest_and_losses_are_those_of_softmax() 
     let logits = wide.columns(0, 5);
     likeliest(&mut on, logits, out).unwrap();
     assert_eq!(on.read_indices(out).unwrap(), [1, 2]);
+    on.write(
+        wide.columns(0, 5),
+        &Tensor::new(&[[f32::NAN; 5], [f32::NAN, 2.0, 1.0, 2.0, f32::NAN]], &Device::Cpu).unwrap(),
+    )
+    .unwrap();
+    likeliest(&mut on, logits, out).unwrap();
+    assert_eq!(on.read_indices(out).unwrap(), [-1, 1], "what is no number is never the likeliest");
+    on.write(wide, &Tensor::new(&numbers, &Device::Cpu).unwrap()).unwrap();
     cross_entropy::losses(&mut on, logits, targets, losses).unwrap();
     let found = flat(&on.read(losses).unwrap());
     for (row, (found, target)) in numbers.chunks(8).zip(found.iter().zip([4, 2])) {

@@ -712,5 +712,10 @@ fn the_likeliest_tokens_and_losses_of_singles_are_their_twins() {
         let [ours, theirs] = [&pair.card, &pair.host].map(|on| on.read_indices(found).unwrap());
         assert_eq!(ours, theirs);
         pair.check("losses", losses, SINGLE);
+        pair.write(wide, vec![f32::NAN; wide.len()]);
+        for on in pair.both() {
+            likeliest(on, wide.columns(0, ids), found).unwrap();
+            assert_eq!(on.read_indices(found).unwrap(), vec![-1; rows], "no number");
+        }
     }
 }

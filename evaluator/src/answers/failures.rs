@@ -10,7 +10,8 @@ use crate::{
     score::judge,
 };
 
-/// How the answers of a task ended. Each answer counts in one of `too_long` to `judged`; `cut` is beside them.
+/// How the answers of a task ended. Each answer counts in one of `no_room` to `well_formed`; `cut` is
+/// beside them. An answer that did not end is scored as it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Failures {
     /// The model.
@@ -22,7 +23,7 @@ pub struct Failures {
     /// Items that were cut to leave room for an answer.
     pub cut: usize,
     /// Items that left no room for an answer, however much of them was cut.
-    pub too_long: usize,
+    pub no_room: usize,
     /// Answers that repeated themselves and were ended.
     pub loops: usize,
     /// Answers that had not ended when they had as many tokens as they may have.
@@ -33,8 +34,8 @@ pub struct Failures {
     pub empty: usize,
     /// Answers that ended and have nothing in them that the task could judge.
     pub unparsable: usize,
-    /// Answers that ended and were judged, right or wrong.
-    pub judged: usize,
+    /// Answers that ended and have something in them that the task can judge, right or wrong.
+    pub well_formed: usize,
 }
 
 impl Failures {
@@ -49,7 +50,7 @@ impl Failures {
             all.items += 1;
             all.cut += usize::from(answer.cut_characters > 0);
             let place = match answer.stop {
-                None => &mut all.too_long,
+                None => &mut all.no_room,
                 Some(Stop::Loop) => &mut all.loops,
                 Some(Stop::Length) => &mut all.no_stop,
                 Some(Stop::Context) => &mut all.truncated,
@@ -57,7 +58,7 @@ impl Failures {
                 Some(Stop::End | Stop::Text) if is_unparsable(task, &answer.prediction, reference, mode) => {
                     &mut all.unparsable
                 }
-                Some(Stop::End | Stop::Text) => &mut all.judged,
+                Some(Stop::End | Stop::Text) => &mut all.well_formed,
             };
             *place += 1;
         }
@@ -78,11 +79,12 @@ pub fn json_lines(rows: &[Failures]) -> String {
 
 /// A table: how the answers of each task ended.
 pub fn table(rows: &[Failures]) -> String {
-    let names = ["task", "items", "cut", "too_long", "loops", "no_stop", "truncated", "empty", "unparsable", "judged"];
-    let line = |cells: &[String]| cells.iter().map(|cell| format!("{cell:>11}")).collect::<String>() + "\n";
+    let names =
+        ["task", "items", "cut", "no_room", "loops", "no_stop", "truncated", "empty", "unparsable", "well_formed"];
+    let line = |cells: &[String]| cells.iter().map(|cell| format!("{cell:>12}")).collect::<String>() + "\n";
     let cells = |row: &Failures| {
-        let counts = [row.items, row.cut, row.too_long, row.loops, row.no_stop];
-        let more = [row.truncated, row.empty, row.unparsable, row.judged];
+        let counts = [row.items, row.cut, row.no_room, row.loops, row.no_stop];
+        let more = [row.truncated, row.empty, row.unparsable, row.well_formed];
         let counts = counts.iter().chain(&more).map(ToString::to_string);
         line(&[row.task.clone()].into_iter().chain(counts).collect::<Vec<_>>())
     };

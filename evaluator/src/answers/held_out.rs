@@ -10,7 +10,7 @@ use corpus_format::{
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use trainer::data::chat;
+use trainer::data::{chat, stream::turns};
 
 use super::{Kept, Log, Session};
 use crate::{
@@ -32,6 +32,8 @@ pub struct Record {
     pub id: String,
     /// Its kind.
     pub kind: &'static str,
+    /// The document that it was derived from.
+    pub document: Option<String>,
     /// Question and answer.
     pub asked: chat::Record,
 }
@@ -45,9 +47,11 @@ pub struct Row {
     pub kind: &'static str,
     /// Records.
     pub records: usize,
+    /// Documents that they were derived from; a record of none counts as one.
+    pub documents: usize,
     /// The mean of ROUGE-L's F1 of words, as LawBench's strict mode has it.
     pub rouge_l: Option<f64>,
-    /// Its 95 % interval.
+    /// Its 95 % interval, documents being drawn whole.
     pub interval: Option<Interval>,
     /// The share of answers that the model ended itself.
     pub ended: Option<f64>,
@@ -92,7 +96,7 @@ pub fn read(folder: &Path, per_kind: usize) -> Result<Vec<Record>> {
 }
 
 fn of_kind(corpus: &Corpus, folder: &Path, kind: &'static str) -> Result<Vec<Record>> {
-    const COLUMNS: [&str; 4] = ["id", "instruction", "input", "output"];
+    const COLUMNS: [&str; 6] = ["id", "document_id", "instruction", "input", "output", "history"];
     let selection = Selection {
         kind: Some(kind.to_owned()),
         split: Some(Split::Validation),
@@ -105,19 +109,21 @@ fn of_kind(corpus: &Corpus, folder: &Path, kind: &'static str) -> Result<Vec<Rec
             let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
             column.ok_or_else(|| Error::invalid(folder, format!("its column `{name}` is missing or holds no text")))
         };
-        let [ids, instructions, inputs, outputs] =
-            [column("id")?, column("instruction")?, column("input")?, column("output")?];
+        let [ids, documents] = [column("id")?, column("document_id")?];
+        let [instructions, inputs, outputs] = [column("instruction")?, column("input")?, column("output")?];
+        let history = batch.column_by_name("history").and_then(|column| column.as_list_opt::<i32>());
         let text = |of: &arrow::array::StringArray, row: usize| {
             if of.is_valid(row) { of.value(row).to_owned() } else { String::new() }
         };
         records.extend((0..batch.num_rows()).map(|row| Record {
             id: text(ids, row),
             kind,
+            document: documents.is_valid(row).then(|| documents.value(row).to_owned()),
             asked: chat::Record {
                 instruction: text(instructions, row),
                 input: text(inputs, row),
                 output: text(outputs, row),
-                history: Vec::new(),
+                history: history.map(|history| turns(&history.value(row))).unwrap_or_default(),
             },
         }));
     }
@@ -136,15 +142,24 @@ pub fn answer(session: &Session, records: &[Record], path: &Path, bootstrap: Boo
     let answers: Vec<(&Record, &Kept)> = log.records().map(|kept| (&records[kept.item], kept)).collect();
     let row = |of_kind: &[(&Record, &Kept)]| {
         let scores: Vec<f64> = of_kind.par_iter().map(|(record, kept)| score(record, kept)).collect();
-        let values: Vec<stats::Value> =
-            scores.iter().map(|value| stats::Value { task: of_kind[0].0.kind, case: None, value: *value }).collect();
+        let values: Vec<stats::Value> = of_kind
+            .iter()
+            .zip(&scores)
+            .map(|((record, _), value)| stats::Value {
+                task: record.kind,
+                case: record.document.as_deref(),
+                value: *value,
+            })
+            .collect();
+        let sample = Sample::of(&values);
         let ended = |kept: &Kept| matches!(kept.stop, Some(Stop::End | Stop::Text));
         Row {
             model: session.model.name.clone(),
             kind: of_kind[0].0.kind,
             records: of_kind.len(),
             rouge_l: mean(scores.iter().copied()),
-            interval: Interval::of(&Sample::of(&values).draw(bootstrap)),
+            documents: sample.num_cases(),
+            interval: sample.interval(bootstrap),
             ended: mean(of_kind.iter().map(|(_, kept)| f64::from(u8::from(ended(kept))))),
             worst: worst(of_kind, &scores),
         }

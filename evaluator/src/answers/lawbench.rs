@@ -31,8 +31,8 @@ pub struct Asked {
     /// A folder with LawBench's items, TASK.json, or with such a folder for each split.
     #[arg(long)]
     pub items: PathBuf,
-    /// Where answers go: SPLIT/MODEL/TASK.json as LawBench lays them out, and beside it how each ended. An interrupted
-    /// run goes on.
+    /// Where answers go: SPLIT/MODEL/TASK.json as LawBench lays them out, beside it how each ended, and items.parquet
+    /// with what each scores. An interrupted run goes on.
     #[arg(long)]
     pub out: PathBuf,
     /// Only these tasks, such as 1-2; all that there are items of where absent.
@@ -41,6 +41,16 @@ pub struct Asked {
     /// Which faults of the published scorer are kept: all, or none.
     #[arg(long, default_value = "official")]
     pub mode: Mode,
+}
+
+impl Asked {
+    /// Check that the items can be read.
+    ///
+    /// # Errors
+    /// Items that are none, or not those of the tasks that are asked for.
+    pub fn check(&self, split: &str) -> Result<()> {
+        read(&self.items, split, &self.tasks).map(|_| ())
+    }
 }
 
 /// An item.
@@ -76,20 +86,20 @@ impl Item {
     }
 }
 
-/// Answer the items of `split` and score the answers: rows of this model, and how its answers ended.
+/// Answer the items of `split` and score the answers: rows of this model, how its answers ended, and their folder.
 ///
 /// # Errors
 /// Items that are none, a model that cannot be read, answers that were made otherwise.
-pub fn lawbench(options: Options, split: &str) -> Result<(Scores, Vec<Failures>)> {
+pub fn lawbench(options: Options, split: &str) -> Result<(Scores, Vec<Failures>, PathBuf)> {
     let Options { session, asked } = options;
     let tasks = read(&asked.items, split, &asked.tasks)?;
     let session = Session::open(session)?;
     let failures = answer_tasks(&session, &tasks, &asked, split)?;
     let folder = asked.out.join(split).join(&session.model.name);
-    let is_here = |task: &str| tasks.iter().any(|(here, _)| here.id == task);
+    let is_here = |_: &str, task: &str| tasks.iter().any(|(here, _)| here.id == task);
     let mut scores = run::score_model(&folder, split, asked.mode)?;
     scores.retain(is_here);
-    Ok((scores, failures))
+    Ok((scores, failures, folder))
 }
 
 /// Answer the items of `split`: how the answers ended.

@@ -71,6 +71,7 @@ impl Session {
         }
         let template = Template::open(&options.template)?;
         let model = Model::open(&options.files)?;
+        model.notes.iter().for_each(|note| eprintln!("warning: {note}"));
         let context = options.generate.context.unwrap_or(model.context());
         if context > model.context() {
             let what = format!("{context} tokens, and the model was made for {}", model.context());

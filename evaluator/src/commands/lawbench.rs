@@ -4,7 +4,7 @@ use clap::Args;
 use evaluator::{
     Result,
     answers::{failures, lawbench},
-    report,
+    items, report,
     stats::Bootstrap,
 };
 
@@ -26,10 +26,11 @@ pub struct Lawbench {
 impl Lawbench {
     /// Answer, score, and print.
     pub fn run(self) -> Result<()> {
-        let (mut scores, failures) = lawbench::lawbench(self.options, self.split.name())?;
+        let (mut scores, failures, folder) = lawbench::lawbench(self.options, self.split.name())?;
         let bootstrap = Bootstrap::default();
         scores.draw_intervals(bootstrap);
         warn(&scores.warnings);
+        items::write(&folder.join("items.parquet"), &scores.tasks)?;
         print(&match self.json {
             true => report::json_lines(&scores.rows) + &failures::json_lines(&failures),
             false => report::table(&scores.rows, &scores.means(bootstrap)) + "\n" + &failures::table(&failures),

@@ -26,7 +26,7 @@ pub struct Report {
     /// The model that the others are compared with; the best one by default.
     #[arg(long, value_name = "MODEL")]
     against: Option<String>,
-    /// The corpus that the models were trained on: the page says which build it is.
+    /// A corpus: what answers cite is checked against its statutes.
     #[arg(long)]
     corpus: Option<PathBuf>,
     /// Give scores without the items that this file flags, too: the JSON lines of `evaluator contamination`.
@@ -47,6 +47,7 @@ impl Report {
     pub fn run(self) -> Result<()> {
         let evaluation = evaluate(&Request {
             predictions: Some(&self.predictions),
+            only: (&[], &[]),
             split: self.split.name(),
             mode: self.mode,
             settings: Settings { bootstrap: self.drawing.into(), min_items: self.min_items },
@@ -63,7 +64,7 @@ impl Report {
 
 /// The command, as it was given.
 pub(super) fn command_line() -> String {
-    std::env::args().skip(1).fold("evaluator".to_owned(), |line, argument| line + " " + &argument)
+    std::env::args_os().skip(1).fold("evaluator".to_owned(), |line, argument| line + " " + &argument.to_string_lossy())
 }
 
 /// Write page and figures to a folder, and say where.

@@ -78,7 +78,7 @@ pub fn read_told(path: &Path) -> Result<Vec<Told>> {
 }
 
 /// How an answer ended for which there was no room.
-const NO_ROOM: &str = "too_long";
+const NO_ROOM: &str = "no_room";
 
 /// What a line of the log says of how an answer ended.
 #[derive(Deserialize)]
@@ -206,7 +206,7 @@ mod tests {
         )
         .unwrap();
         let outcomes: Vec<Option<String>> = read_told(&path).unwrap().into_iter().map(|told| told.outcome).collect();
-        assert_eq!(outcomes, [None, Some("too_long".to_owned()), Some("loop".to_owned())]);
+        assert_eq!(outcomes, [None, Some("no_room".to_owned()), Some("loop".to_owned())]);
         fs_err::write(&log, "{\"item\":2}\n{\"item\"").unwrap();
         let error = read_told(&path).unwrap_err().to_string();
         assert!(error.contains("1-2.jsonl: line 2"), "{error}");

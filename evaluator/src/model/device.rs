@@ -9,7 +9,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
-    /// A CPU, in f32: the same bits on every machine.
+    /// A CPU, in f32: the same bits whatever is computed beside, on CPUs with vectors of one width.
     Cpu,
     /// An NVIDIA GPU, in bf16.
     Cuda,

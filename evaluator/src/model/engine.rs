@@ -163,38 +163,36 @@ impl Texts<'_> {
     /// The logits after some of the tokens (`wanted`, by their index): (wanted, ids). The keys and values of all are kept.
     ///
     /// # Errors
-    /// A GPU that fails.
+    /// A GPU that fails, or logits that are no numbers.
     pub fn logits(&mut self, places: &[Place], wanted: &[usize]) -> Result<Vec<f32>> {
-        match self {
-            Self::Host { llama, cache } => Ok(llama.forward(cache, places, wanted)),
-            Self::Card { fused, .. } => fused.logits(places, wanted),
-        }
+        let logits = match self {
+            Self::Host { llama, cache } => llama.forward(cache, places, wanted),
+            Self::Card { fused, .. } => fused.logits(places, wanted)?,
+        };
+        if logits.iter().any(|logit| logit.is_nan()) { Err(Error::no_numbers()) } else { Ok(logits) }
     }
 
     /// The likeliest of the first `num_ids` tokens after some of the tokens, of equals the first; see [`Texts::logits`].
     ///
     /// # Errors
-    /// A GPU that fails.
+    /// A GPU that fails, or logits that are no numbers.
     pub fn likeliest(&mut self, places: &[Place], wanted: &[usize], num_ids: usize) -> Result<Vec<u32>> {
         match self {
             Self::Host { llama, cache } => {
                 let logits = llama.forward(cache, places, wanted);
-                Ok(logits.chunks(llama.architecture().vocab_size).map(|row| likeliest(&row[..num_ids])).collect())
+                let rows = logits.chunks(llama.architecture().vocab_size);
+                let first = |row: &[f32]| Some(likeliest(row)).filter(|id| row[*id as usize] > f32::NEG_INFINITY);
+                rows.map(|row| first(&row[..num_ids]).ok_or_else(Error::no_numbers)).collect()
             }
             Self::Card { fused, .. } => fused.likeliest(places, wanted, num_ids),
         }
     }
 }
 
-/// The first of the greatest logits.
+/// The first of the greatest logits; what is no number is passed over.
 pub(crate) fn likeliest(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (id, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = id;
-        }
-    }
-    best as u32
+    let better = |best: (f32, u32), (logit, id): (&f32, u32)| if *logit > best.0 { (*logit, id) } else { best };
+    logits.iter().zip(0..).fold((f32::NEG_INFINITY, 0), better).1
 }
 
 impl Fused {

@@ -44,6 +44,21 @@ pub struct Files {
 }
 
 impl Files {
+    /// Check that the folders are there, and that a folder can have the name.
+    ///
+    /// # Errors
+    /// What is not so.
+    pub fn check(&self) -> Result<()> {
+        if self.name.as_ref().is_some_and(|name| name.is_empty() || name.starts_with('.') || name.contains('/')) {
+            let what = "it is to be the name of a folder: not empty, without / and not beginning with a point";
+            return Err(Error::Invalid { at: "name".into(), what: what.into() });
+        }
+        match [Some(&self.model), self.adapter.as_ref()].into_iter().flatten().find(|folder| !folder.is_dir()) {
+            Some(folder) => Err(Error::invalid(folder, "there is no such folder")),
+            None => Ok(()),
+        }
+    }
+
     /// What the model is called.
     pub fn name(&self) -> String {
         let last = |path: &Path| {
@@ -70,6 +85,10 @@ pub struct Model {
     pub name: String,
     /// SHA-256 of its weights' files, of its adapter's and of its tokenizer.
     pub sha256: [Option<String>; 3],
+    /// SHA-256 of the index of the corpus that it was trained on, where a run says so.
+    pub trained_on: Option<String>,
+    /// What could not be checked.
+    pub notes: Vec<String>,
 }
 
 /// Weights that were read.
@@ -78,6 +97,7 @@ struct Read {
     weights: Weights,
     tokenizer: Tokenizer,
     sha256: String,
+    trained_on: Option<String>,
 }
 
 impl Model {
@@ -87,22 +107,16 @@ impl Model {
     /// A folder that holds no whole model, an adapter that is not of this model, a tokenizer that is not; a name that
     /// no folder can have.
     pub fn open(files: &Files) -> Result<Self> {
+        files.check()?;
         let folder = &files.model;
-        if files.name.as_ref().is_some_and(|name| name.is_empty() || name.starts_with('.') || name.contains('/')) {
-            let what = "it is to be the name of a folder: not empty, without / and not beginning with a point";
-            return Err(Error::Invalid { at: "name".into(), what: what.into() });
-        }
-        if !folder.is_dir() {
-            return Err(Error::invalid(folder, "there is no such folder"));
-        }
         let mut read = match run_of(folder) {
             Some(run) => read_run(run, folder, files.tokenizer.as_deref())?,
             None => read_folder(folder, files.tokenizer.as_deref())?,
         };
         check_rows(folder, &read)?;
-        let mut adapter_sha256 = None;
+        let (mut adapter_sha256, mut notes) = (None, Vec::new());
         if let Some(adapter) = &files.adapter {
-            check_base(adapter, folder, &read.sha256)?;
+            notes.extend(check_base(adapter, folder, &read.sha256)?);
             let (lora, tensors) = Lora::read(adapter, &read.architecture)?;
             adapt(&lora, &mut read.weights, &tensors)?;
             adapter_sha256 = Some(Lora::hash_folder(adapter)?);
@@ -114,6 +128,8 @@ impl Model {
             architecture: read.architecture,
             tokenizer: read.tokenizer,
             name: files.name(),
+            trained_on: read.trained_on,
+            notes,
             sha256: [Some(read.sha256), adapter_sha256, Some(tokenizer_sha256)],
         })
     }
@@ -134,6 +150,17 @@ impl Model {
             Engine::Host(_) => Device::Cpu,
             Engine::Card(_) => Device::Cuda,
         }
+    }
+
+    /// What is to be said where a run trained the model on another build of a corpus than the one that is here.
+    ///
+    /// # Errors
+    /// A corpus without an index.
+    pub fn stranger_to(&self, corpus: &Path) -> Result<Option<String>> {
+        let Some(trained_on) = &self.trained_on else { return Ok(None) };
+        let what = "was trained on another build of the corpus: what is held out of this one may have been learned";
+        let is_other = hash_file(&corpus.join("index.json"))?.1 != *trained_on;
+        Ok(is_other.then(|| format!("{} {what}", self.name)))
     }
 
     /// Tokens of a text that the model was made for.
@@ -166,7 +193,7 @@ fn read_folder(folder: &Path, tokenizer: Option<&Path>) -> Result<Read> {
         return Err(Error::invalid(folder, "it has no tokenizer.model; --tokenizer says where there is one"));
     }
     let tokenizer = Tokenizer::open(tokenizer.unwrap_or(folder))?;
-    Ok(Read { architecture, weights, tokenizer, sha256: sha256? })
+    Ok(Read { architecture, weights, tokenizer, sha256: sha256?, trained_on: None })
 }
 
 /// The model of a checkpoint: that of the folder, or the newest where the folder is that of a run.
@@ -190,14 +217,15 @@ fn read_run(run: &Path, folder: &Path, tokenizer: Option<&Path>) -> Result<Read>
     }
     let sha256 = hash_file(&newest.join("manifest.json"))
         .map_err(|_| Error::invalid(&newest, "it has no manifest.json: not a whole checkpoint"))?;
-    Ok(Read { architecture, weights, tokenizer, sha256: sha256.1 })
+    Ok(Read { architecture, weights, tokenizer, sha256: sha256.1, trained_on: Some(progress.corpus) })
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_str(&fs_err::read_to_string(path)?).map_err(|e| Error::invalid(path, e.to_string()))
 }
 
-/// Put an adapter into weights, in f32: rounding the sum to halves would lose of the adapter.
+/// Put an adapter into weights, in f32: rounding the sum to halves would lose of the adapter. A GPU computes in halves,
+/// and rounds it all the same.
 fn adapt(lora: &Lora, weights: &mut Weights, adapter: &Weights) -> Result<()> {
     for (name, tensor) in weights.iter_mut() {
         if name.strip_suffix(".weight").is_some_and(|linear| lora.adapts(linear)) {
@@ -217,8 +245,8 @@ fn check_rows(folder: &Path, Read { architecture, tokenizer, .. }: &Read) -> Res
     Err(Error::invalid(folder, what))
 }
 
-/// Check that an adapter's base, where it lies on this machine, is the model.
-fn check_base(adapter: &Path, model: &Path, sha256: &str) -> Result<()> {
+/// Check that an adapter's base, where it lies on this machine, is the model; what is to be said where it does not.
+fn check_base(adapter: &Path, model: &Path, sha256: &str) -> Result<Option<String>> {
     #[derive(Deserialize)]
     struct Base {
         base_model_name_or_path: Option<PathBuf>,
@@ -228,9 +256,13 @@ fn check_base(adapter: &Path, model: &Path, sha256: &str) -> Result<()> {
         return Err(Error::invalid(adapter, "it has no adapter_config.json: not an adapter"));
     }
     let Base { base_model_name_or_path } = read_json(&path)?;
-    let Some(base) = base_model_name_or_path.filter(|base| base.join("config.json").exists()) else { return Ok(()) };
+    let base = base_model_name_or_path.unwrap_or_else(|| "a base that it does not name".into());
+    if !base.join("config.json").exists() {
+        let what = "which is not here: that this is its model is known by shapes alone";
+        return Ok(Some(format!("{} was trained on {}, {what}", adapter.display(), base.display())));
+    }
     if weights::hash_folder(&base)? == sha256 {
-        return Ok(());
+        return Ok(None);
     }
     let what = format!("it was trained on {}, whose files are not those of {}", base.display(), model.display());
     Err(Error::invalid(&path, what))

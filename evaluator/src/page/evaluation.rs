@@ -14,7 +14,8 @@ use crate::{
     citations::{Asked, Laws, Summary, check_file},
     compare::{Comparison, Settings, Side, compare},
     contamination::{Flagged, OfTask},
-    lawbench::task,
+    items::TaskItems,
+    lawbench::{read_told, task},
     perplexity::Report,
     run::{self, Mean, Row, Scores},
     stats::Bootstrap,
@@ -25,6 +26,8 @@ use crate::{
 pub struct Request<'a> {
     /// The folder of models' answers to LawBench, where there are any.
     pub predictions: Option<&'a Path>,
+    /// The models and the tasks that are shown; all that there are where none are named.
+    pub only: (&'a [String], &'a [String]),
     /// Which split the answers are to.
     pub split: &'a str,
     /// Which faults of the published scorer are kept.
@@ -33,7 +36,7 @@ pub struct Request<'a> {
     pub settings: Settings,
     /// The model that the others are compared with; the best one where none is named.
     pub against: Option<&'a str>,
-    /// The corpus that the models were trained on.
+    /// The corpus whose statutes citations are checked against.
     pub corpus: Option<&'a Path>,
     /// The flagged items.
     pub flagged: Option<&'a Path>,
@@ -56,6 +59,8 @@ pub struct Extra {
     pub answers: Vec<PathBuf>,
     /// How much of LawBench stands in the corpus.
     pub contamination: Vec<OfTask>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
 }
 
 /// Everything that a page shows.
@@ -85,6 +90,9 @@ pub struct Evaluation {
     pub examples: Vec<Example>,
     /// What a reader should know.
     pub warnings: Vec<String>,
+    /// What each item scores: the figures name files, not items.
+    #[serde(skip)]
+    pub scores: Vec<TaskItems>,
 }
 
 /// What ran.
@@ -99,7 +107,7 @@ pub struct Ran {
     /// How intervals were drawn.
     #[serde(flatten)]
     pub bootstrap: Bootstrap,
-    /// Key of the build of the corpus that the models were trained on, where one was given.
+    /// Key of the build of the corpus, where one was given.
     pub corpus: Option<String>,
     /// SHA-256 of the file of flagged items, where one was given.
     pub flagged: Option<String>,
@@ -179,6 +187,8 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
         Some(folder) => run::score(folder, request.split, request.mode, None)?,
         None => Scores { mode: request.mode, ..Scores::default() },
     };
+    let is_among = |names: &[String], name: &str| names.is_empty() || names.iter().any(|known| known == name);
+    scores.retain(|model, task| is_among(request.only.0, model) && is_among(request.only.1, task));
     scores.draw_intervals(bootstrap);
     if let Some((flagged, _)) = &flagged {
         scores.without(flagged, bootstrap);
@@ -204,8 +214,8 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
     };
     let examples = examples(&scores)?;
     let (citations, failures) = (citations(request, &scores)?, failures(&scores, request.mode)?);
-    let warnings = [scores.above_gold(), scores.warnings].concat();
-    let Extra { perplexity, held_out, contamination, .. } = request.extra.clone();
+    let Extra { perplexity, held_out, contamination, warnings, .. } = request.extra.clone();
+    let warnings = [warnings, scores.above_gold(), scores.warnings].concat();
     let rows = scores.rows;
     Ok(Evaluation {
         ran,
@@ -220,6 +230,7 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
         comparisons,
         examples,
         warnings,
+        scores: scores.tasks,
     })
 }
 
@@ -250,9 +261,12 @@ fn failures(scores: &Scores, mode: Mode) -> Result<Vec<Failures>> {
     for (file, row) in scores.files.iter().zip(&scores.rows) {
         let log = file.with_extension("jsonl");
         let Some((_, task)) = task(row.task).filter(|_| log.exists()) else { continue };
-        let kept = Log::read(&log)?;
-        let references = scores.references.get(row.task).map_or(&[][..], Vec::as_slice);
-        let answers = kept.iter().filter_map(|kept| Some((kept, references.get(kept.item)?.as_str())));
+        let (kept, told) = (Log::read(&log)?, read_told(file)?);
+        if let Some(kept) = kept.iter().find(|kept| kept.item >= told.len()) {
+            let what = format!("item {}, and {} has {} items", kept.item, file.display(), told.len());
+            return Err(Error::invalid(&log, what));
+        }
+        let answers = kept.iter().map(|kept| (kept, told[kept.item].answer.reference.as_str()));
         all.push(Failures::of(&row.model, task, answers, mode));
     }
     Ok(all)
@@ -299,7 +313,7 @@ fn comparisons(request: &Request, scores: &Scores, means: &[Mean]) -> Result<Vec
 }
 
 fn examples(scores: &Scores) -> Result<Vec<Example>> {
-    let file_of = |task: &crate::items::TaskItems| {
+    let file_of = |task: &TaskItems| {
         let place = scores.rows.iter().position(|row| row.model == task.model && row.task == task.task);
         place.and_then(|place| scores.files.get(place))
     };

@@ -172,6 +172,7 @@ mod tests {
             comparisons: Vec::new(),
             examples: vec![example],
             warnings: vec!["a <warning>".into()],
+            scores: Vec::new(),
         }
     }
 

@@ -1,35 +1,32 @@
 //! Says how far a measurement would move on other documents of its kind: documents are drawn with repeats, and the
 //! measurement is taken again (Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979).
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
+use rand::RngExt;
 
 use crate::stats::{Bootstrap, Interval};
 
-/// The interval of what `measure` makes of the sums over documents; none of fewer than two documents, or without
-/// samples.
+/// What samples are drawn from beside those of scores.
+const PART: u64 = 2;
+
+/// The interval of what `measure` makes of the sums over documents; see [`Interval::of_score`].
 pub(super) fn interval<const N: usize>(
     documents: &[[f64; N]],
     bootstrap: Bootstrap,
     measure: impl Fn([f64; N]) -> f64 + Sync,
 ) -> Option<Interval> {
-    if documents.len() < 2 {
+    if documents.is_empty() {
         return None;
     }
-    let resample = |number: u64| {
-        let mut random = ChaCha8Rng::seed_from_u64(bootstrap.seed);
-        random.set_stream(number);
+    let mut measured = bootstrap.draw(PART, |random| {
         let mut sums = [0.0; N];
         for _ in 0..documents.len() {
             let drawn = &documents[random.random_range(0..documents.len())];
             sums.iter_mut().zip(drawn).for_each(|(sum, value)| *sum += value);
         }
         measure(sums)
-    };
-    let mut measured: Vec<f64> = (0..bootstrap.resamples as u64).into_par_iter().map(resample).collect();
+    });
     measured.sort_unstable_by(f64::total_cmp);
-    Interval::of(&measured)
+    Interval::of_score(&measured, documents.len())
 }
 
 #[cfg(test)]
@@ -45,9 +42,8 @@ mod tests {
         let Interval { low, high } = interval(&documents, bootstrap, mean).unwrap();
         assert!((low - (2.0 - 0.196)).abs() < 0.03 && (high - (2.0 + 0.196)).abs() < 0.03, "{low} {high}");
         assert_eq!(interval(&documents, bootstrap, mean), Some(Interval { low, high }));
-        assert_eq!(interval(&documents[..1], bootstrap, mean), None);
         assert_eq!(interval(&documents, Bootstrap { resamples: 0, seed: 1 }, mean), None);
-        let same = interval(&[[2.0, 1.0]; 9], bootstrap, mean).unwrap();
-        assert_eq!((same.low, same.high), (2.0, 2.0));
+        assert_eq!(interval(&documents[..9], bootstrap, mean), None, "too few to say");
+        assert_eq!(interval(&[[2.0, 1.0]; 99], bootstrap, mean), None, "all alike");
     }
 }

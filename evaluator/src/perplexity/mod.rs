@@ -50,6 +50,9 @@ pub struct Options {
     /// Another model on the same documents, such as the base with its smaller vocabulary, and the difference.
     #[arg(long)]
     pub against: Option<PathBuf>,
+    /// What the other model is called in results.
+    #[arg(long, requires = "against")]
+    pub against_name: Option<String>,
     /// Tokens of a window; what the model was made for where absent.
     #[arg(long)]
     pub context: Option<usize>,
@@ -133,6 +136,14 @@ const ALL: &str = "all";
 /// A model, a corpus or a text that cannot be read; windows that cannot slide.
 pub fn perplexity(options: &Options) -> Result<Report> {
     let mut report = Report::default();
+    let against = options.against.as_ref().map(|against| {
+        let name = options.against_name.clone();
+        Files { model: against.clone(), name, device: options.files.device, ..Files::default() }
+    });
+    if let Some(against) = against.as_ref().filter(|against| against.name() == options.files.name()) {
+        let what = "both models are called so; --name or --against-name tells them apart".into();
+        return Err(Error::Invalid { at: against.name(), what });
+    }
     let documents = match &options.text {
         Some(path) => vec![read::text(path)?],
         None => documents(&options.corpus, &options.split, options.max_documents, &mut report.notes)?,
@@ -140,11 +151,15 @@ pub fn perplexity(options: &Options) -> Result<Report> {
     let mut measure = |files: &Files| {
         let model = Model::open(files)?;
         let windows = Windows::of(&model, options.context, options.stride)?;
+        report.notes.extend(model.notes.iter().cloned());
+        if options.text.is_none() {
+            report.notes.extend(model.stranger_to(&options.corpus)?);
+        }
         report.add(&model, &documents, windows, options.bootstrap())
     };
     let first = measure(&options.files)?;
-    if let Some(against) = &options.against {
-        let other = measure(&Files { model: against.clone(), device: options.files.device, ..Files::default() })?;
+    if let Some(against) = &against {
+        let other = measure(against)?;
         report.compare(&documents, &first, &other, options.bootstrap());
     }
     Ok(report)
@@ -166,7 +181,7 @@ impl Report {
     /// Measure a model on all documents, and add its rows.
     ///
     /// # Errors
-    /// A GPU that fails, or that has no memory for a window.
+    /// A GPU that fails, or that has no memory for a window; likelihoods that are no numbers.
     pub fn add(
         &mut self,
         model: &Model,
@@ -178,6 +193,9 @@ impl Report {
         let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
         let measured = measure_all(model, &texts, windows, |count| bar.set_position(count as u64))?;
         bar.finish_and_clear();
+        if measured.iter().any(|measured| !measured.nats.is_finite()) {
+            return Err(Error::no_numbers());
+        }
         let unknown: u64 = measured.iter().map(|measured| measured.unknown).sum();
         if unknown > 0 {
             let what = "tokens are unknown to the tokenizer: its bits a byte leave out what they stand for";

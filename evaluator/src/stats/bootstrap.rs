@@ -97,6 +97,11 @@ impl Sample {
         self.num_cases
     }
 
+    /// The interval of the mean as a score; see [`Interval::of_score`].
+    pub fn interval(&self, bootstrap: Bootstrap) -> Option<Interval> {
+        Interval::of_score(&self.draw(bootstrap), self.num_cases)
+    }
+
     /// The means of samples drawn again, in ascending order.
     pub fn draw(&self, bootstrap: Bootstrap) -> Vec<f64> {
         let mut means = self.draws(bootstrap);
@@ -130,7 +135,16 @@ fn sum_of_drawn(cases: &[f64], random: &mut Random) -> f64 {
     even + odd
 }
 
+/// Cases below which no interval of a score is given: what few cases say of others is not known by drawing them again.
+pub const MIN_CASES: usize = 10;
+
 impl Interval {
+    /// The percentile interval of a score over `num_cases`, from its means in ascending order. None of fewer than
+    /// [`MIN_CASES`], and none without width: where all cases are alike, samples of them say nothing of others.
+    pub fn of_score(means: &[f64], num_cases: usize) -> Option<Self> {
+        Self::of(means).filter(|interval| num_cases >= MIN_CASES && interval.low < interval.high)
+    }
+
     /// The percentile interval of means in ascending order; none of none.
     pub fn of(means: &[f64]) -> Option<Self> {
         // Of n numbers in order the k-th is the quantile k / (n + 1).

@@ -6,7 +6,7 @@ mod bootstrap;
 mod holm;
 mod mcnemar;
 
-pub use bootstrap::{Bootstrap, Interval, Sample, Value};
+pub use bootstrap::{Bootstrap, Interval, MIN_CASES, Sample, Value};
 pub use holm::holm;
 pub use mcnemar::mcnemar;
 

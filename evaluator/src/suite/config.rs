@@ -16,7 +16,7 @@ pub struct Config {
     pub corpus: PathBuf,
     /// The folder for index.html, report.json and, below it, the answers.
     pub output: PathBuf,
-    /// The models. The first is compared with each of the others.
+    /// The models. Each of the others is compared with the first.
     pub models: Vec<Files>,
     /// The chat template: alpaca, chinese-alpaca, law, or the path of a Jinja file.
     #[serde(default = "default_template")]

@@ -13,6 +13,8 @@ use crate::{
     answers::{self, Session, held_out, lawbench},
     compare::Settings,
     contamination::{by_task, look},
+    items,
+    model::Files,
     page::{self, Evaluation, Extra},
     perplexity::{OfModel, Report, Windows, documents},
     report::json_lines,
@@ -23,7 +25,7 @@ use crate::{
 /// Items that a slice of LawBench must have to be shown.
 const MIN_ITEMS: usize = 20;
 
-/// Evaluate. An interrupted evaluation goes on after its last answer.
+/// Evaluate. An interrupted evaluation measures documents again, and goes on after its last answer.
 ///
 /// # Errors
 /// A configuration, a model, a corpus or items that cannot be read; answers that were made otherwise.
@@ -38,6 +40,14 @@ pub fn run(path: &Path, command: String) -> Result<(Config, Evaluation)> {
         None => Vec::new(),
     };
     let records = config.held_out.as_ref().map(|asked| held_out::read(&config.corpus, asked.per_kind)).transpose()?;
+    let names: Vec<String> = config.models.iter().map(Files::name).collect();
+    // What is missing is said before the first of many answers.
+    if let Some(asked) = &config.lawbench {
+        answers.asked(asked).check(&asked.split)?;
+    }
+    for files in &config.models {
+        files.check()?;
+    }
     let mut foreseen: Vec<OfModel> = Vec::new();
     let mut report = Report { notes, ..Report::default() };
     for files in &config.models {
@@ -47,6 +57,8 @@ pub fn run(path: &Path, command: String) -> Result<(Config, Evaluation)> {
             batch: config.batch,
             generate: config.generate.clone(),
         })?;
+        extra.warnings.extend(session.model.notes.iter().cloned());
+        extra.warnings.extend(session.model.stranger_to(&config.corpus)?);
         if let Some(asked) = &config.perplexity {
             let windows = Windows::of(&session.model, asked.context, asked.stride)?;
             foreseen.push(report.add(&session.model, &texts, windows, bootstrap)?);
@@ -61,22 +73,26 @@ pub fn run(path: &Path, command: String) -> Result<(Config, Evaluation)> {
         }
     }
     if let Some((first, others)) = foreseen.split_first() {
-        others.iter().for_each(|other| report.compare(&texts, first, other, bootstrap));
+        others.iter().for_each(|other| report.compare(&texts, other, first, bootstrap));
         extra.perplexity = Some(report);
     }
     let flagged = config.lawbench.as_ref().map(|asked| flagged(&config, asked, &mut extra)).transpose()?;
     let predictions = config.lawbench.as_ref().map(|_| answers.lawbench());
     let evaluation = page::evaluate(&page::Request {
         predictions: predictions.as_deref(),
+        only: (&names, config.lawbench.as_ref().map_or(&[], |asked| &asked.tasks)),
         split: config.lawbench.as_ref().map_or("zero_shot", |asked| &asked.split),
         mode: config.lawbench.as_ref().map(|asked| asked.mode).unwrap_or_default(),
         settings: Settings { bootstrap, min_items: MIN_ITEMS },
-        against: None,
+        against: names.first().map(String::as_str),
         corpus: Some(&config.corpus),
         flagged: flagged.as_deref(),
         command,
         extra,
     })?;
+    if !evaluation.scores.is_empty() {
+        items::write(&config.output.join("items.parquet"), &evaluation.scores)?;
+    }
     Ok((config, evaluation))
 }
 

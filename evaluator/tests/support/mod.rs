@@ -46,13 +46,18 @@ pub fn stories() -> Option<(tempfile::TempDir, serde_json::Value)> {
 
 /// A random model with sizes that are no multiples of anything, and a tokenizer of the Constitution.
 pub fn write_model(folder: &Path, seed: u64) -> Architecture {
+    write_model_of(folder, seed, 1500)
+}
+
+/// A random model with a tokenizer of so many pieces.
+pub fn write_model_of(folder: &Path, seed: u64, vocab_size: usize) -> Architecture {
     let options =
-        TokenizerOptions { algorithm: Algorithm::Bpe, vocab_size: 1500, character_coverage: 0.98, more: Vec::new() };
+        TokenizerOptions { algorithm: Algorithm::Bpe, vocab_size, character_coverage: 0.98, more: Vec::new() };
     let tokenizer = train(LAW.lines().filter(|line| !line.is_empty()), &options).expect("trained");
     fs_err::create_dir_all(folder).expect("made");
     fs_err::write(folder.join("tokenizer.model"), tokenizer.to_bytes()).expect("written");
     let architecture: Architecture = serde_json::from_value(serde_json::json!({
-        "vocab_size": 1536, "hidden_size": 36, "intermediate_size": 52, "num_hidden_layers": 2,
+        "vocab_size": vocab_size.next_multiple_of(64), "hidden_size": 36, "intermediate_size": 52, "num_hidden_layers": 2,
         "num_attention_heads": 6, "num_key_value_heads": 2, "max_position_embeddings": 160, "initializer_range": 0.15,
     }))
     .expect("numbers");

@@ -324,7 +324,8 @@ fn read(batch: &RecordBatch, source: &Source, tokenizer: &Tokenizer, plan: &Plan
     }
 }
 
-fn turns(history: &dyn Array) -> Vec<(String, String)> {
+/// Earlier turns of a record, as the column `history` of a corpus has them: questions and answers.
+pub fn turns(history: &dyn Array) -> Vec<(String, String)> {
     let Some(turns) = history.as_struct_opt() else { return Vec::new() };
     let part = |name: &str| turns.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
     let (Some(questions), Some(answers)) = (part("question"), part("answer")) else { return Vec::new() };

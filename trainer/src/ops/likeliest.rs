@@ -8,7 +8,8 @@ use super::{
 };
 use crate::Result;
 
-/// The first of the greatest numbers of each row. logits: (rows, ids), singles; out: (1, rows), indices.
+/// The first of the greatest numbers of each row, -1 where there is no number. logits: (rows, ids), singles; out:
+/// (1, rows), indices.
 ///
 /// # Errors
 /// A device that fails.
@@ -16,7 +17,10 @@ pub fn likeliest(on: &mut Machine, logits: Matrix, out: Matrix) -> Result<()> {
     match on {
         Machine::Host(host) => {
             let first = |row: &[f32]| {
-                (0..row.len()).reduce(|best, id| if row[id] > row[best] { id } else { best }).unwrap_or(0) as i32
+                let better = |best: (f32, i32), (number, id): (&f32, i32)| {
+                    if *number > best.0 { (*number, id) } else { best }
+                };
+                row.iter().zip(0..).fold((f32::NEG_INFINITY, -1), better).1
             };
             let ids: Vec<i32> = host.read(logits).chunks(logits.columns).map(first).collect();
             host.write_indices(out, &ids);

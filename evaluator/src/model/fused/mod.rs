@@ -150,17 +150,17 @@ impl Fused {
     /// The likeliest of the first `num_ids` tokens after some of the tokens; see [`Fused::logits`].
     ///
     /// # Errors
-    /// A device that fails.
+    /// A device that fails, or logits that are no numbers.
     pub fn likeliest(&mut self, places: &[Place], wanted: &[usize], num_ids: usize) -> Result<Vec<u32>> {
         let input = self.pass(places, true, wanted, &[])?;
         let (mut tokens, chosen) = (Vec::with_capacity(wanted.len()), self.plan.buffers.chosen);
         self.head(input, |on, rows, _| {
             let chosen = chosen.columns(0, rows.rows);
             likeliest(on, rows.columns(0, num_ids), chosen)?;
-            tokens.extend(on.read_indices(chosen)?.into_iter().map(|token| token as u32));
+            tokens.extend(on.read_indices(chosen)?);
             Ok(())
         })?;
-        Ok(tokens)
+        tokens.into_iter().map(|token| u32::try_from(token).map_err(|_| Error::no_numbers())).collect()
     }
 
     /// The losses, in nats, of tokens that follow some of the tokens of texts; nothing is kept of the texts.
