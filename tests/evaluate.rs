@@ -154,6 +154,11 @@ fn a_configuration_is_evaluated_whole_on_one_page() {
     let rows: Vec<_> = less["rows"].as_array().expect("rows").iter().map(|row| (&row["model"], &row["task"])).collect();
     assert_eq!(rows, [(&json!("run"), &json!("3-4"))]);
     assert_eq!(less["comparisons"], json!([]));
+    // Without LawBench there are the other measures.
+    let (others, _) = all.split_once("[lawbench]").expect("a section");
+    put(&path("others.toml"), others);
+    let printed = evaluator_ok(&["run", arg(&path("others.toml"))]);
+    assert!(printed.contains("bits/byte") && !printed.contains("accuracy"), "{printed}");
     // What is missing is said before anything is answered.
     put(&path("absent.toml"), all.replace(arg(&path("items")), arg(&path("nowhere"))).replace("/out'", "/new'"));
     let (ok, _, said) = evaluator(&["run", arg(&path("absent.toml"))]);

@@ -23,7 +23,8 @@ pub struct Report {
     /// Which faults of the published scorer are kept: all, or none.
     #[arg(long, default_value = "official")]
     mode: Mode,
-    /// The model that the others are compared with; the best one by default.
+    /// The model that the others are compared with; the best one by default, which these answers chose: its lead is
+    /// flattered.
     #[arg(long, value_name = "MODEL")]
     against: Option<String>,
     /// A corpus: what answers cite is checked against its statutes.

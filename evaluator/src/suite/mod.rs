@@ -41,13 +41,7 @@ pub fn run(path: &Path, command: String) -> Result<(Config, Evaluation)> {
     };
     let records = config.held_out.as_ref().map(|asked| held_out::read(&config.corpus, asked.per_kind)).transpose()?;
     let names: Vec<String> = config.models.iter().map(Files::name).collect();
-    // What is missing is said before the first of many answers.
-    if let Some(asked) = &config.lawbench {
-        answers.asked(asked).check(&asked.split)?;
-    }
-    for files in &config.models {
-        files.check()?;
-    }
+    check(&config, &answers)?;
     let mut foreseen: Vec<OfModel> = Vec::new();
     let mut report = Report { notes, ..Report::default() };
     for files in &config.models {
@@ -84,7 +78,7 @@ pub fn run(path: &Path, command: String) -> Result<(Config, Evaluation)> {
         split: config.lawbench.as_ref().map_or("zero_shot", |asked| &asked.split),
         mode: config.lawbench.as_ref().map(|asked| asked.mode).unwrap_or_default(),
         settings: Settings { bootstrap, min_items: MIN_ITEMS },
-        against: names.first().map(String::as_str),
+        against: names.first().filter(|_| predictions.is_some()).map(String::as_str),
         corpus: Some(&config.corpus),
         flagged: flagged.as_deref(),
         command,
@@ -94,6 +88,14 @@ pub fn run(path: &Path, command: String) -> Result<(Config, Evaluation)> {
         items::write(&config.output.join("items.parquet"), &evaluation.scores)?;
     }
     Ok((config, evaluation))
+}
+
+/// Say what is missing before the first of many answers.
+fn check(config: &Config, answers: &Answers) -> Result<()> {
+    if let Some(asked) = &config.lawbench {
+        answers.asked(asked).check(&asked.split)?;
+    }
+    config.models.iter().try_for_each(Files::check)
 }
 
 /// Look for the items in the corpus: the file of what was found.
