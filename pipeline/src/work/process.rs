@@ -365,12 +365,15 @@ fn judgment_row(
         DocumentType::OtherCourtDocument => court::document_type(&title),
         found => found,
     };
+    // The day of publication stands in for a date that is lost, not for that of a decision that the source does not reach.
+    let decides = sections.iter().any(|span| span.section == Section::Disposition);
+    let published = || date::first(raw.published.as_deref().filter(|_| decides)?);
     let known = case::Known { title: &title, document_type, court: court.as_deref(), number: number.as_deref() };
     let case = case::facts(&text, &sections, &known);
     let mut row = DocumentRow {
         kind: Kind::Judgment.as_str(),
         document_type: document_type.as_str(),
-        date: judgment_date(&text, &sections).or_else(|| date::first(raw.published.as_deref()?)).map(date::days),
+        date: judgment_date(&text, &sections).or_else(published).map(date::days),
         instrument_key: number.as_deref().map(law_name::key),
         issuer: court,
         number,

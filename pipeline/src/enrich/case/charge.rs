@@ -2,20 +2,20 @@
 
 use super::Party;
 
-// 犯盗窃罪、诈骗罪; not 因犯盗窃罪, which is an earlier conviction, nor 犯罪所得. After a comma a charge goes on with no
-// word that could begin another statement.
+// 犯盗窃罪、诈骗罪; not 因犯盗窃罪 nor 与某判决中对某甲犯盗窃罪, which are earlier convictions, nor 犯罪所得. After a comma a
+// charge goes on with no word that could begin another statement.
 pattern!(
     COMMITTED,
     concat!(
-        r"(?P<before>因|因涉嫌|曾|又)?犯(?:有)?[“\x22]?(?P<charges>[\p{Han}、“”\x22&&[^罪]][\p{Han}、“”\x22]{1,59}?罪",
-        r"(?:[、和及与]?[\p{Han}、“”\x22]{2,40}?罪|，[\p{Han}、&&[^犯罪被判处有于以并且其应系]]{2,20}(?:犯罪\p{Han}{1,6}?)?罪)*)"
+        r"(?P<before>因|因涉嫌|曾|又|与[^，。；]{0,40}判决书?中[^，。；]{0,16}?)?犯(?:有)?[“\x22]?(?P<charges>[\p{Han}、“”\x22&&[^罪]][\p{Han}、“”\x22]{1,59}?罪",
+        r"(?:[、和及与]?[\p{Han}、“”\x22]{2,40}?罪|[，；][\p{Han}、&&[^犯罪被判处有于以并且其应系]]{2,20}(?:犯罪\p{Han}{1,6}?)?罪)*)"
     )
 );
 // Where the matter of a ruling is told: 指控被告人犯盗窃罪一案, 认定罪犯犯盗窃罪.
 pattern!(ACCUSED, r"(?:指控|控诉|认定|起诉|审理|自诉人)[^。；\n]{0,200}?犯");
 // What a prosecutor asks for at the end of his account: 应当以窝藏罪追究其刑事责任, 其行为已构成窝藏罪.
 pattern!(DEMANDED, r"以[“\x22]?(?P<charge>[\p{Han}、]{2,24}?罪)[”\x22]?(?:定罪|追究)");
-pattern!(FULFILLED, r"(?:行为|均|已|分别|，)构成[“\x22]?(?P<charge>(?:犯罪|[\p{Han}、&&[^罪]]){2,24}?罪)");
+pattern!(FULFILLED, r"(?:行为|均|已经?|分别|，)构成[“\x22]?(?P<charge>(?:犯罪|[\p{Han}、&&[^罪]]){2,24}?罪)");
 // The conviction in a sentence that is upheld or approved: 维持第一审以抢劫罪判处被告人死刑的裁定.
 pattern!(UPHELD, r"以[“\x22]?(?P<charges>[\p{Han}、]{2,60}?罪)[”\x22]?，?(?:分别)?判处");
 // The operative part of the court below, as an appeal tells it.
@@ -33,6 +33,40 @@ const AFTER_VERDICT: [&str; 5] = ["宣判后", "上诉", "抗诉", "审理查明
 
 /// Where a prosecutor's account ends and others speak.
 const AFTER_ACCUSATION: [&str; 5] = ["辩称", "辩护", "辩解", "异议", "审理查明"];
+
+/// Charges that begin no longer one, by which a list is told from one charge: 贪污、受贿罪, but 贩卖、运输毒品罪.
+const COMPLETE: [&str; 27] = [
+    "盗窃",
+    "诈骗",
+    "抢劫",
+    "抢夺",
+    "强奸",
+    "绑架",
+    "放火",
+    "赌博",
+    "贪污",
+    "受贿",
+    "行贿",
+    "故意伤害",
+    "故意杀人",
+    "寻衅滋事",
+    "聚众斗殴",
+    "敲诈勒索",
+    "非法拘禁",
+    "职务侵占",
+    "挪用公款",
+    "挪用资金",
+    "滥用职权",
+    "玩忽职守",
+    "交通肇事",
+    "危险驾驶",
+    "妨害公务",
+    "开设赌场",
+    "非法经营",
+];
+
+/// What is in the charges that begin with one of these or have 毒品 within: 盗窃、抢夺枪支罪, 窝藏、转移、隐瞒毒品、毒赃罪.
+const ONE_CHARGE: [&str; 4] = ["抢夺枪支", "尸体", "尸骨", "毒赃"];
 
 /// What a charge goes on after: 贩卖、运输毒品, 有毒、有害食品.
 const CHARGE_GOES_ON: [&str; 14] = [
@@ -72,7 +106,7 @@ pub fn alleged(header: &str) -> Vec<String> {
 /// The charges for which the prosecution asks to punish, of a document whose operative part is missing.
 pub fn demanded(facts: &str) -> Vec<String> {
     let accusation = before(facts, &AFTER_ACCUSATION);
-    let found = DEMANDED.captures_iter(facts).chain(FULFILLED.captures_iter(accusation));
+    let found = DEMANDED.captures_iter(accusation).chain(FULFILLED.captures_iter(accusation));
     found.flat_map(|found| split(&found["charge"])).collect()
 }
 
@@ -132,16 +166,34 @@ fn split(list: &str) -> Vec<String> {
             continue;
         }
         let charge: String = rest[..end].chars().filter(|c| !matches!(c, '“' | '”' | '"')).collect();
-        let charge = after_name(&charge).trim_start_matches(['、', '，', '和', '及', '与', '以']).to_owned();
+        let charge = after_name(&charge).trim_start_matches(['、', '，', '；', '和', '及', '与', '以']).to_owned();
         let is_charge = (3..=30).contains(&charge.chars().count())
             && !NO_CHARGES.iter().any(|word| charge.ends_with(word))
             && !["其行为", "被告人", "判处", "构成"].iter().any(|word| charge.contains(word));
         if is_charge {
-            charges.push(charge);
+            charges.extend(apart(&charge));
         }
         rest = &rest[end..];
         from = 0;
     }
+    charges
+}
+
+/// The charges of a list that says 罪 once: 贪污、受贿罪.
+fn apart(list: &str) -> Vec<String> {
+    if ONE_CHARGE.iter().any(|word| list.contains(word)) {
+        return vec![list.to_owned()];
+    }
+    let mut charges = Vec::new();
+    let mut rest = list;
+    for (at, mark) in list.match_indices('、') {
+        let begun = &rest[..at - (list.len() - rest.len())];
+        if COMPLETE.contains(&begun) || begun.ends_with("毒品") {
+            charges.push(format!("{begun}罪"));
+            rest = &list[at + mark.len()..];
+        }
+    }
+    charges.push(rest.to_owned());
     charges
 }
 
@@ -222,6 +274,13 @@ mod tests {
         assert_eq!(upheld(disposition), ["抢劫罪", "掩饰、隐瞒犯罪所得罪"]);
         let facts = "以张某犯盗窃罪作出判决。发回重审后判决如下：被告人张某犯抢劫罪，判处。宣判后，认为不应犯抢夺罪。";
         assert_eq!(convicted_below(facts), ["抢劫罪"]);
+        let list =
+            "被告人张某犯贪污、受贿罪，犯走私、贩卖毒品、容留他人吸毒罪；掩饰、隐瞒犯罪所得罪；犯盗窃、抢夺枪支罪。";
+        let charges =
+            ["贪污罪", "受贿罪", "走私、贩卖毒品罪", "容留他人吸毒罪", "掩饰、隐瞒犯罪所得罪", "盗窃、抢夺枪支罪"];
+        assert_eq!(committed(list), charges);
+        let earlier = "张某犯盗窃罪，与某法院刑事判决中对张某犯抢劫罪判处的刑罚数罪并罚。";
+        assert_eq!(committed(earlier), ["盗窃罪"]);
         let form = "指控罪名：盗窃、走私、贩卖毒品、销售有毒、有害食品。";
         assert_eq!(of_field(form), ["盗窃罪", "走私、贩卖毒品罪", "销售有毒、有害食品罪"]);
     }
