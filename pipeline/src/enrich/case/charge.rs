@@ -201,7 +201,7 @@ fn apart(list: &str) -> Vec<String> {
 fn after_name(charge: &str) -> &str {
     let is_verb =
         |(at, _): &(usize, &str)| !charge[..*at].ends_with('侵') && !charge[*at + '犯'.len_utf8()..].starts_with('罪');
-    charge.match_indices('犯').filter(is_verb).last().map_or(charge, |(at, word)| &charge[at + word.len()..])
+    charge.match_indices('犯').rfind(is_verb).map_or(charge, |(at, word)| &charge[at + word.len()..])
 }
 
 /// The cause of action that stands before 一案, after the last name in that statement; or in the title.
