@@ -365,12 +365,15 @@ fn judgment_row(
         DocumentType::OtherCourtDocument => court::document_type(&title),
         found => found,
     };
+    // The day of publication stands in for a date that is lost, not for that of a decision that the source does not reach.
+    let decides = sections.iter().any(|span| span.section == Section::Disposition);
+    let published = || date::first(raw.published.as_deref().filter(|_| decides)?);
     let known = case::Known { title: &title, document_type, court: court.as_deref(), number: number.as_deref() };
     let case = case::facts(&text, &sections, &known);
     let mut row = DocumentRow {
         kind: Kind::Judgment.as_str(),
         document_type: document_type.as_str(),
-        date: judgment_date(&text, &sections).or_else(|| date::first(raw.published.as_deref()?)).map(date::days),
+        date: judgment_date(&text, &sections).or_else(published).map(date::days),
         instrument_key: number.as_deref().map(law_name::key),
         issuer: court,
         number,
@@ -442,12 +445,18 @@ fn composed_title(heading: &str, court: Option<&str>, number: Option<&str>) -> S
     }
 }
 
-/// The date of a court document: the first date of its signature, else the last of its last lines.
+/// The date of a court document: the first date of its signature, else the last of its last lines that is no part of a
+/// sentence; a source may end in the facts.
 fn judgment_date(text: &str, sections: &[judgment::Span]) -> Option<chrono::NaiveDate> {
     let from_end = |chars: usize| text.char_indices().rev().nth(chars).map_or(text, |(at, _)| &text[at..]);
     let signature = sections.last().filter(|span| span.section == Section::Signature);
     match signature {
         Some(span) => date::first(from_end((span.end - span.start) as usize)),
-        None => date::last(from_end(80)),
+        None => {
+            let end = from_end(80);
+            let is_alone =
+                |at: usize| end[at..].chars().next().is_none_or(|c| c.is_whitespace() || "书审法代附".contains(c));
+            date::all(end).filter(|(at, _)| is_alone(*at)).last().map(|(_, date)| date)
+        }
     }
 }

@@ -2,38 +2,94 @@
 
 use super::Party;
 
-// 犯盗窃罪、诈骗罪; not 因犯盗窃罪, which is an earlier conviction, nor 犯罪所得. After a comma a charge goes on with no
-// word that could begin another statement.
+// 犯盗窃罪、诈骗罪; not 因犯盗窃罪 nor 与某判决中对某甲犯盗窃罪, which are earlier convictions, nor 犯罪所得. After a comma a
+// charge goes on with no word that could begin another statement.
 pattern!(
     COMMITTED,
     concat!(
-        r"(?P<before>因|因涉嫌|曾|又)?犯(?:有)?[“\x22]?(?P<charges>[\p{Han}、“”\x22&&[^罪]][\p{Han}、“”\x22]{1,59}?罪",
-        r"(?:[、和及与]?[\p{Han}、“”\x22]{2,40}?罪|，[\p{Han}、&&[^犯罪被判处有于以并且其应系]]{2,20}(?:犯罪\p{Han}{1,6}?)?罪)*)"
+        r"(?P<before>因|因涉嫌|曾|又|与[^，。；]{0,40}判决书?中[^，。；]{0,16}?)?犯(?:有)?[“\x22]?(?P<charges>[\p{Han}、“”\x22&&[^罪]][\p{Han}、“”\x22]{1,59}?罪",
+        r"(?:[、和及与]?[\p{Han}、“”\x22]{2,40}?罪|[，；][\p{Han}、&&[^犯罪被判处有于以并且其应系]]{2,20}(?:犯罪\p{Han}{1,6}?)?罪)*)"
     )
 );
 // Where the matter of a ruling is told: 指控被告人犯盗窃罪一案, 认定罪犯犯盗窃罪.
 pattern!(ACCUSED, r"(?:指控|控诉|认定|起诉|审理|自诉人)[^。；\n]{0,200}?犯");
-// What a prosecutor asks for at the end of his account: 应当以窝藏罪追究其刑事责任.
+// What a prosecutor asks for at the end of his account: 应当以窝藏罪追究其刑事责任, 其行为已构成窝藏罪.
 pattern!(DEMANDED, r"以[“\x22]?(?P<charge>[\p{Han}、]{2,24}?罪)[”\x22]?(?:定罪|追究)");
+pattern!(FULFILLED, r"(?:行为|均|已经?|分别|，)构成[“\x22]?(?P<charge>(?:犯罪|[\p{Han}、&&[^罪]]){2,24}?罪)");
+// The conviction in a sentence that is upheld or approved: 维持第一审以抢劫罪判处被告人死刑的裁定.
+pattern!(UPHELD, r"以[“\x22]?(?P<charges>[\p{Han}、]{2,60}?罪)[”\x22]?，?(?:分别)?判处");
+// The operative part of the court below, as an appeal tells it.
+pattern!(BELOW, r"判决(?:如下)?[：:]");
+// A form's field: 指控罪名：寻衅滋事、危险驾驶.
+pattern!(FIELD, r"指控(?:的)?罪名[：:](?P<charges>[\p{Han}、]{2,60})");
 pattern!(CASE, r"(?P<told>[^。；\n]{2,400}?)(?:管辖权异议|再审)?一案");
 
 /// Words with 罪 that are no charge.
 const NO_CHARGES: [&str; 14] =
     ["数罪", "漏罪", "余罪", "前罪", "后罪", "新罪", "本罪", "该罪", "此罪", "有罪", "无罪", "何罪", "原罪", "认罪"];
 
+/// Where an appeal's account of the first trial ends.
+const AFTER_VERDICT: [&str; 5] = ["宣判后", "上诉", "抗诉", "审理查明", "不服"];
+
+/// Where a prosecutor's account ends and others speak.
+const AFTER_ACCUSATION: [&str; 5] = ["辩称", "辩护", "辩解", "异议", "审理查明"];
+
+/// Charges that begin no longer one, by which a list is told from one charge: 贪污、受贿罪, but 贩卖、运输毒品罪.
+const COMPLETE: [&str; 27] = [
+    "盗窃",
+    "诈骗",
+    "抢劫",
+    "抢夺",
+    "强奸",
+    "绑架",
+    "放火",
+    "赌博",
+    "贪污",
+    "受贿",
+    "行贿",
+    "故意伤害",
+    "故意杀人",
+    "寻衅滋事",
+    "聚众斗殴",
+    "敲诈勒索",
+    "非法拘禁",
+    "职务侵占",
+    "挪用公款",
+    "挪用资金",
+    "滥用职权",
+    "玩忽职守",
+    "交通肇事",
+    "危险驾驶",
+    "妨害公务",
+    "开设赌场",
+    "非法经营",
+];
+
+/// What is in the charges that begin with one of these or have 毒品 within: 盗窃、抢夺枪支罪, 窝藏、转移、隐瞒毒品、毒赃罪.
+const ONE_CHARGE: [&str; 4] = ["抢夺枪支", "尸体", "尸骨", "毒赃"];
+
+/// What a charge goes on after: 贩卖、运输毒品, 有毒、有害食品.
+const CHARGE_GOES_ON: [&str; 14] = [
+    "走私",
+    "贩卖",
+    "运输",
+    "生产",
+    "掩饰",
+    "引诱",
+    "容留",
+    "组织",
+    "领导",
+    "伪造",
+    "变造",
+    "买卖",
+    "非法持有",
+    "有毒",
+];
+
 /// The charges in `text` that follow 犯, without repeats; earlier convictions aside.
 pub fn committed(text: &str) -> Vec<String> {
-    let mut charges = Vec::new();
-    for found in COMMITTED.captures_iter(text) {
-        if found.name("before").is_none() {
-            for charge in split(&found["charges"]) {
-                if !charges.contains(&charge) {
-                    charges.push(charge);
-                }
-            }
-        }
-    }
-    charges
+    let found = COMMITTED.captures_iter(text).filter(|found| found.name("before").is_none());
+    without_repeats(found.flat_map(|found| split(&found["charges"])))
 }
 
 /// The charges that a document without a conviction is about: those of the first sentence that says what was found or
@@ -49,7 +105,52 @@ pub fn alleged(header: &str) -> Vec<String> {
 
 /// The charges for which the prosecution asks to punish, of a document whose operative part is missing.
 pub fn demanded(facts: &str) -> Vec<String> {
-    DEMANDED.captures_iter(facts).flat_map(|found| split(&found["charge"])).collect()
+    let accusation = before(facts, &AFTER_ACCUSATION);
+    let found = DEMANDED.captures_iter(accusation).chain(FULFILLED.captures_iter(accusation));
+    found.flat_map(|found| split(&found["charge"])).collect()
+}
+
+/// The charges of the sentences that a court upholds, approves or sets aside.
+pub fn upheld(disposition: &str) -> Vec<String> {
+    without_repeats(UPHELD.captures_iter(disposition).flat_map(|found| split(&found["charges"])))
+}
+
+/// What the court below convicted of, by an appeal's account of its last judgment.
+pub fn convicted_below(facts: &str) -> Vec<String> {
+    let verdict = BELOW.find_iter(facts).last().map_or("", |found| &facts[found.end()..]);
+    committed(before(verdict, &AFTER_VERDICT))
+}
+
+/// The charges in a form's field, which have no 罪.
+pub fn of_field(text: &str) -> Vec<String> {
+    let Some(found) = FIELD.captures(text) else { return Vec::new() };
+    let mut charges: Vec<String> = Vec::new();
+    let mut begun = String::new();
+    for part in found["charges"].split('、') {
+        begun += part;
+        if CHARGE_GOES_ON.iter().any(|word| part.ends_with(word)) {
+            begun.push('、');
+        } else {
+            charges.push(format!("{}罪", begun.trim_end_matches('罪')));
+            begun.clear();
+        }
+    }
+    charges
+}
+
+/// `text` up to the first of the words.
+fn before<'a>(text: &'a str, words: &[&str]) -> &'a str {
+    let end = words.iter().filter_map(|word| text.find(word)).min();
+    &text[..end.unwrap_or(text.len())]
+}
+
+fn without_repeats(charges: impl Iterator<Item = String>) -> Vec<String> {
+    charges.fold(Vec::new(), |mut seen, charge| {
+        if !seen.contains(&charge) {
+            seen.push(charge);
+        }
+        seen
+    })
 }
 
 /// Single charges out of 盗窃罪、掩饰、隐瞒犯罪所得罪.
@@ -65,18 +166,42 @@ fn split(list: &str) -> Vec<String> {
             continue;
         }
         let charge: String = rest[..end].chars().filter(|c| !matches!(c, '“' | '”' | '"')).collect();
-        let charge =
-            charge.trim_start_matches(['、', '，', '和', '及', '与', '以']).trim_start_matches("犯").to_owned();
+        let charge = after_name(&charge).trim_start_matches(['、', '，', '；', '和', '及', '与', '以']).to_owned();
         let is_charge = (3..=30).contains(&charge.chars().count())
             && !NO_CHARGES.iter().any(|word| charge.ends_with(word))
             && !["其行为", "被告人", "判处", "构成"].iter().any(|word| charge.contains(word));
         if is_charge {
-            charges.push(charge);
+            charges.extend(apart(&charge));
         }
         rest = &rest[end..];
         from = 0;
     }
     charges
+}
+
+/// The charges of a list that says 罪 once: 贪污、受贿罪.
+fn apart(list: &str) -> Vec<String> {
+    if ONE_CHARGE.iter().any(|word| list.contains(word)) {
+        return vec![list.to_owned()];
+    }
+    let mut charges = Vec::new();
+    let mut rest = list;
+    for (at, mark) in list.match_indices('、') {
+        let begun = &rest[..at - (list.len() - rest.len())];
+        if COMPLETE.contains(&begun) || begun.ends_with("毒品") {
+            charges.push(format!("{begun}罪"));
+            rest = &list[at + mark.len()..];
+        }
+    }
+    charges.push(rest.to_owned());
+    charges
+}
+
+/// A charge without the co-accused before it: 、孟某、朱某犯窝藏罪. 犯 is a part of 侵犯著作权罪 and of 犯罪所得.
+fn after_name(charge: &str) -> &str {
+    let is_verb =
+        |(at, _): &(usize, &str)| !charge[..*at].ends_with('侵') && !charge[*at + '犯'.len_utf8()..].starts_with('罪');
+    charge.match_indices('犯').rfind(is_verb).map_or(charge, |(at, word)| &charge[at + word.len()..])
 }
 
 /// The cause of action that stands before 一案, after the last name in that statement; or in the title.
@@ -136,6 +261,28 @@ mod tests {
         assert_eq!(alleged(header), ["非法拘禁罪", "掩饰、隐瞒犯罪所得罪"]);
         let facts = "应当以寻衅滋事罪追究其刑事责任。李某应当以掩饰、隐瞒犯罪所得罪定罪处罚。";
         assert_eq!(demanded(facts), ["寻衅滋事罪", "掩饰、隐瞒犯罪所得罪"]);
+        let facts = "张某的行为已构成窝藏罪。辩护人提出李某的行为构成包庇罪。";
+        assert_eq!(demanded(facts), ["窝藏罪"]);
+    }
+
+    #[test]
+    fn charges_of_co_accused_forms_and_earlier_judgments() {
+        let header = "指控被告人张某犯组织卖淫罪、孟某、朱某犯协助组织卖淫罪，李某犯侵犯公民个人信息罪一案。";
+        assert_eq!(alleged(header), ["组织卖淫罪", "协助组织卖淫罪", "侵犯公民个人信息罪"]);
+        let disposition =
+            "核准维持第一审对被告人张某以抢劫罪判处死刑；以掩饰、隐瞒犯罪所得罪，判处有期徒刑一年的裁定。";
+        assert_eq!(upheld(disposition), ["抢劫罪", "掩饰、隐瞒犯罪所得罪"]);
+        let facts = "以张某犯盗窃罪作出判决。发回重审后判决如下：被告人张某犯抢劫罪，判处。宣判后，认为不应犯抢夺罪。";
+        assert_eq!(convicted_below(facts), ["抢劫罪"]);
+        let list =
+            "被告人张某犯贪污、受贿罪，犯走私、贩卖毒品、容留他人吸毒罪；掩饰、隐瞒犯罪所得罪；犯盗窃、抢夺枪支罪。";
+        let charges =
+            ["贪污罪", "受贿罪", "走私、贩卖毒品罪", "容留他人吸毒罪", "掩饰、隐瞒犯罪所得罪", "盗窃、抢夺枪支罪"];
+        assert_eq!(committed(list), charges);
+        let earlier = "张某犯盗窃罪，与某法院刑事判决中对张某犯抢劫罪判处的刑罚数罪并罚。";
+        assert_eq!(committed(earlier), ["盗窃罪"]);
+        let form = "指控罪名：盗窃、走私、贩卖毒品、销售有毒、有害食品。";
+        assert_eq!(of_field(form), ["盗窃罪", "走私、贩卖毒品罪", "销售有毒、有害食品罪"]);
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub fn facts(text: &str, sections: &[Span], known: &Known<'_>) -> CaseFacts {
         instance,
         procedure: procedure(header).or_else(|| is_payment_order.then_some(Procedure::PaymentOrder)),
         cause: if is_criminal { None } else { charge::cause(&[header, opening].concat(), known.title, &parties) },
-        charges: if is_criminal { charges(header, facts, disposition) } else { Vec::new() },
+        charges: if is_criminal { charges(header, facts, disposition, instance) } else { Vec::new() },
         judges: signature::judges(&format!("{before_signature}{}", part(Section::Signature))),
         sentences: if convicts { sentence::sentences(disposition) } else { Vec::new() },
         amounts_yuan: if is_criminal { Vec::new() } else { outcome::amounts(disposition) },
@@ -100,19 +100,32 @@ pub fn facts(text: &str, sections: &[Span], known: &Known<'_>) -> CaseFacts {
 }
 
 /// What the court convicts of, or else what the document is about.
-fn charges(header: &str, facts: &str, disposition: &str) -> Vec<String> {
-    let found = charge::committed(disposition);
-    if !found.is_empty() {
-        return found;
+fn charges(header: &str, facts: &str, disposition: &str, instance: Option<Instance>) -> Vec<String> {
+    let ends_early = disposition.is_empty();
+    let mut found = charge::committed(disposition);
+    if found.is_empty() {
+        // A ruling upholds or approves a sentence, and may do so for less than what was charged.
+        found = charge::upheld(disposition);
     }
-    let mut alleged = charge::alleged(header);
-    if alleged.is_empty() {
-        alleged = charge::alleged(facts);
+    if ends_early && instance != Some(Instance::First) {
+        // The source ends before a court of appeal speaks, but the court below has spoken.
+        found = charge::convicted_below(facts);
     }
-    // Where the source ends before the court speaks, a co-accused may be charged further on.
-    if disposition.is_empty() {
+    if found.is_empty() { accused_of(header, facts, ends_early) } else { found }
+}
+
+/// What the prosecution charges.
+fn accused_of(header: &str, facts: &str, ends_early: bool) -> Vec<String> {
+    // An indictment that was changed counts as it is since then.
+    let [header, facts] = [header, facts].map(|part| part.rsplit("变更起诉").next().unwrap_or(part));
+    let mut reads = [charge::alleged, charge::of_field].into_iter().flat_map(|read| [read(header), read(facts)]);
+    let mut alleged = reads.find(|charges| !charges.is_empty()).unwrap_or_default();
+    // Where the source ends before the court speaks, a co-accused may be charged further on. The account may drop 的 or
+    // the first of two verbs.
+    if ends_early {
         for charge in charge::demanded(facts) {
-            if !alleged.contains(&charge) {
+            let is_known = |known: &String| known.replace('的', "").ends_with(&charge.replace('的', ""));
+            if !alleged.iter().any(is_known) {
                 alleged.push(charge);
             }
         }
