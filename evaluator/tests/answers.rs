@@ -163,4 +163,7 @@ fn a_conversation_goes_on_and_forgets_what_no_longer_fits() {
     assert!(turns[3].starts_with("[turns that no longer fit and are forgotten: 1]"), "{said}");
     assert_eq!(turns[1], turns[5], "a new conversation is as the first one was");
     assert_eq!(said, talk());
+    let mut output = Vec::new();
+    chat::chat(session(folder.path(), 1), &b"\xff\n\n"[..], &mut output).expect("goes on");
+    assert!(String::from_utf8(output).expect("whole characters").matches("\n> ").count() == 2);
 }

@@ -23,9 +23,10 @@ pub fn chat(options: Options, input: impl BufRead, mut output: impl Write) -> Re
     let mut record = Record::default();
     write!(output, "\n> ")?;
     output.flush()?;
-    for line in input.lines() {
+    for line in input.split(b'\n') {
+        // A terminal may send anything; a conversation does not end for that.
         let line = line?;
-        match line.trim() {
+        match String::from_utf8_lossy(&line).trim() {
             "" => break,
             "/new" => record.history.clear(),
             question => {
