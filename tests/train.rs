@@ -368,22 +368,26 @@ fn without_a_terminal_a_run_says_how_long_is_left_and_where_it_started() {
 
 #[test]
 fn a_second_signal_ends_a_run_at_once() {
-    let folder = tempfile::tempdir().expect("a folder");
-    // Steps that are not cut into parts, so that the first signal waits for one to end.
-    let config = tiny(folder.path(), &[("rows = 4\npart_rows = 2", "rows = 256\npart_rows = 256")]);
-    let mut child = program("trainer")
-        .args(["train", arg(&config)])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("starts");
-    let lines = folder.path().join("run/metrics.jsonl");
-    while fs_err::read_to_string(&lines).map_or(0, |text| text.lines().count()) < 2 {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let twice = format!("kill -s INT {0}; sleep 0.02; kill -s INT {0}", child.id());
-    assert!(Command::new("bash").args(["-c", &twice]).status().expect("bash runs").success());
-    assert_eq!(child.wait().expect("waited").code(), Some(130));
+    let ends_at_once = || {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Steps that are not cut into parts, so that the first signal waits for one to end.
+        let config = tiny(folder.path(), &[("rows = 4\npart_rows = 2", "rows = 256\npart_rows = 256")]);
+        let mut child = program("trainer")
+            .args(["train", arg(&config)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        let lines = folder.path().join("run/metrics.jsonl");
+        while fs_err::read_to_string(&lines).map_or(0, |text| text.lines().count()) < 2 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let twice = format!("kill -s INT {0}; sleep 0.02; kill -s INT {0}", child.id());
+        let _gone_already = Command::new("bash").args(["-c", &twice]).status().expect("bash runs");
+        child.wait().expect("waited").code() == Some(130)
+    };
+    // Now and then a step ends between the two signals, and the run with it, as after the first one alone.
+    assert!((0..5).any(|_| ends_at_once()));
 }
 
 #[test]
