@@ -124,6 +124,19 @@ fn proofreading_is_scored_apart_with_tables_from_a_path() {
     assert!(table.contains("one    mean  of 19 tasks      50.00 "), "{table}");
     // (19 · 50 + 68.18) / 20.
     assert!(table.contains("one    mean  20 with 2-1      50.91 "), "{table}");
+    // The page has it, too.
+    all_tasks(&models.join("two"));
+    prompted(&models.join("two"), "2-1.json", "改正。句子：\n上诉事时。", &pairs);
+    let out = folder.path().join("page");
+    let arguments = ["report", arg(&models), "--proofreading-tables", arg(&tables), "--out", arg(&out)];
+    let (ok, _, said) = evaluator(&arguments);
+    assert!(ok && !said.contains("not scored"), "{said}");
+    let figures: Value = serde_json::from_slice(&fs_err::read(out.join("report.json")).expect("read")).expect("JSON");
+    let proofread = |row: &&Value| row["task"] == "2-1" && row["score"] == 0.6818;
+    assert_eq!(figures["rows"].as_array().expect("rows").iter().filter(proofread).count(), 2);
+    assert_eq!(figures["comparisons"].as_array().map(Vec::len), Some(1), "each model once");
+    assert!(fs_err::read_to_string(out.join("index.html")).expect("read").contains("with 2-1"));
+    fs_err::remove_dir_all(models.join("two")).expect("removed");
     // Either 走 is put in and 的 stands for 他, or the other way round: two alignments.
     prompted(&models.join("one"), "2-1.json", "改正。句子：\n他他", &[("走他的", "走他的")]);
     let (_, _, said) = with_tables(&["--max-alignments", "2"]);

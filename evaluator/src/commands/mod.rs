@@ -24,10 +24,14 @@ pub use report::Report;
 pub use run::Run;
 pub use score::Score;
 
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
-use evaluator::{Result, stats::Bootstrap};
+use evaluator::{
+    Result,
+    proofreading::{MAX_ALIGNMENTS, Proofreader},
+    stats::Bootstrap,
+};
 
 /// Which split the answers are to.
 #[derive(Clone, Copy, ValueEnum)]
@@ -62,6 +66,25 @@ pub struct Drawing {
 impl From<Drawing> for Bootstrap {
     fn from(Drawing { resamples, seed }: Drawing) -> Self {
         Self { resamples, seed }
+    }
+}
+
+/// What proofreading (2-1) is scored with.
+#[derive(Args)]
+pub struct Proofreading {
+    /// Score proofreading (2-1), too, with the tables in this folder: cilin.txt and confusion_dict.txt.
+    #[arg(long, value_name = "DIR")]
+    proofreading_tables: Option<PathBuf>,
+    /// Alignments of a corrected sentence up to which all are looked at, as published; beyond, 无 is judged instead.
+    #[arg(long, default_value_t = MAX_ALIGNMENTS, value_name = "COUNT")]
+    max_alignments: u64,
+}
+
+impl Proofreading {
+    /// The tables, where a folder is given.
+    fn read(&self) -> Result<Option<Proofreader>> {
+        let tables = self.proofreading_tables.as_deref();
+        tables.map(|folder| Proofreader::read(folder, self.max_alignments)).transpose()
     }
 }
 

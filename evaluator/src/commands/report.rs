@@ -10,7 +10,7 @@ use evaluator::{
     write_file,
 };
 
-use super::{Drawing, Split, print, warn};
+use super::{Drawing, Proofreading, Split, print, warn};
 
 /// What `evaluator report` is given.
 #[derive(Args)]
@@ -37,6 +37,8 @@ pub struct Report {
     #[arg(long, default_value_t = 20, value_name = "ITEMS")]
     min_items: usize,
     #[command(flatten)]
+    proofreading: Proofreading,
+    #[command(flatten)]
     drawing: Drawing,
     /// The folder for index.html and report.json.
     #[arg(long, default_value = "data/reports/evaluation")]
@@ -46,7 +48,9 @@ pub struct Report {
 impl Report {
     /// Evaluate, and write page and figures.
     pub fn run(self) -> Result<()> {
+        let proofreader = self.proofreading.read()?;
         let evaluation = evaluate(&Request {
+            proofreader: proofreader.as_ref(),
             predictions: Some(&self.predictions),
             only: (&[], &[]),
             split: self.split.name(),

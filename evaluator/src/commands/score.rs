@@ -3,16 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use evaluator::{
-    Mode, Result,
-    bounds::Bounds,
-    contamination::Flagged,
-    items,
-    proofreading::{MAX_ALIGNMENTS, Proofreader},
-    report, run,
-};
+use evaluator::{Mode, Result, bounds::Bounds, contamination::Flagged, items, report, run};
 
-use super::{Drawing, Split, print, warn};
+use super::{Drawing, Proofreading, Split, print, warn};
 
 /// What `evaluator score` is given.
 #[derive(Args)]
@@ -37,12 +30,8 @@ pub struct Score {
     /// Give floors and ceilings, too: what empty answers, the commonest reference and the references score.
     #[arg(long)]
     bounds: bool,
-    /// Score proofreading (2-1), too, with the tables in this folder: cilin.txt and confusion_dict.txt.
-    #[arg(long, value_name = "DIR")]
-    proofreading_tables: Option<PathBuf>,
-    /// Alignments of a corrected sentence up to which all are looked at, as published; beyond, 无 is judged instead.
-    #[arg(long, default_value_t = MAX_ALIGNMENTS, value_name = "COUNT")]
-    max_alignments: u64,
+    #[command(flatten)]
+    proofreading: Proofreading,
     #[command(flatten)]
     drawing: Drawing,
 }
@@ -52,8 +41,7 @@ impl Score {
     pub fn run(self) -> Result<()> {
         let bootstrap = self.drawing.into();
         let flagged = self.flagged.as_deref().map(Flagged::read).transpose()?;
-        let tables = self.proofreading_tables.as_deref();
-        let proofreader = tables.map(|folder| Proofreader::read(folder, self.max_alignments)).transpose()?;
+        let proofreader = self.proofreading.read()?;
         let mut scores = run::score(&self.predictions, self.split.name(), self.mode, proofreader.as_ref())?;
         scores.draw_intervals(bootstrap);
         let left = flagged.map(|flagged| scores.without(&flagged, bootstrap));

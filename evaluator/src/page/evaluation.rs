@@ -17,15 +17,18 @@ use crate::{
     items::TaskItems,
     lawbench::{read_told, task},
     perplexity::Report,
+    proofreading::Proofreader,
     run::{self, Mean, Row, Scores},
     stats::Bootstrap,
 };
 
 /// What is asked for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request<'a> {
     /// The folder of models' answers to LawBench, where there are any.
     pub predictions: Option<&'a Path>,
+    /// What proofreading (2-1) is scored with; it has no score without.
+    pub proofreader: Option<&'a Proofreader>,
     /// The models and the tasks that are shown; all that there are where none are named.
     pub only: (&'a [String], &'a [String]),
     /// Which split the answers are to.
@@ -184,7 +187,7 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
     let flagged = request.flagged.map(|path| Ok::<_, Error>((Flagged::read(path)?, hash_file(path)?.1))).transpose()?;
     let corpus = request.corpus.map(Index::read).transpose()?.map(|index| index.build_key);
     let mut scores = match request.predictions {
-        Some(folder) => run::score(folder, request.split, request.mode, None)?,
+        Some(folder) => run::score(folder, request.split, request.mode, request.proofreader)?,
         None => Scores { mode: request.mode, ..Scores::default() },
     };
     let is_among = |names: &[String], name: &str| names.is_empty() || names.iter().any(|known| known == name);
@@ -294,6 +297,7 @@ fn citations(request: &Request, scores: &Scores) -> Result<Vec<Summary>> {
 
 /// Each other model against the one that is asked for, or the best.
 fn comparisons(request: &Request, scores: &Scores, means: &[Mean]) -> Result<Vec<Comparison>> {
+    let means: Vec<&Mean> = means.iter().filter(|mean| !mean.with_proofreading).collect();
     let best = || means.iter().max_by(|a, b| a.score.total_cmp(&b.score)).map(|mean| mean.model.as_str());
     let Some(against) = request.against.or_else(best) else { return Ok(Vec::new()) };
     let models: Vec<&str> = means.iter().map(|mean| mean.model.as_str()).collect();

@@ -73,6 +73,8 @@ pub struct Lawbench {
     /// Which faults of the published scorer are kept: all (official), or none (strict).
     #[serde(default)]
     pub mode: Mode,
+    /// A folder with the tables that proofreading (2-1) is scored with.
+    pub proofreading_tables: Option<PathBuf>,
     /// The share of a question in the corpus from which on an item is flagged.
     #[serde(default = "default_threshold")]
     pub flag_from: f64,

@@ -17,6 +17,7 @@ use crate::{
     model::Files,
     page::{self, Evaluation, Extra},
     perplexity::{OfModel, Report, Windows, documents},
+    proofreading::{MAX_ALIGNMENTS, Proofreader},
     report::json_lines,
     stats::Bootstrap,
     write_file,
@@ -72,7 +73,10 @@ pub fn run(path: &Path, command: String) -> Result<(Config, Evaluation)> {
     }
     let flagged = config.lawbench.as_ref().map(|asked| flagged(&config, asked, &mut extra)).transpose()?;
     let predictions = config.lawbench.as_ref().map(|_| answers.lawbench());
+    let tables = config.lawbench.as_ref().and_then(|asked| asked.proofreading_tables.as_deref());
+    let proofreader = tables.map(|folder| Proofreader::read(folder, MAX_ALIGNMENTS)).transpose()?;
     let evaluation = page::evaluate(&page::Request {
+        proofreader: proofreader.as_ref(),
         predictions: predictions.as_deref(),
         only: (&names, config.lawbench.as_ref().map_or(&[], |asked| &asked.tasks)),
         split: config.lawbench.as_ref().map_or("zero_shot", |asked| &asked.split),
