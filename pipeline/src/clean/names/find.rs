@@ -298,7 +298,9 @@ fn name_at(rest: &str, sure: bool) -> Option<&str> {
     }
     let Some((_, third)) = chars.get(least) else { return accept(short, sure) };
     let long = &run[..end_of(least + 1)];
-    let follows = RIGHT.contains(*third);
+    // A title names its instance after the name: 张小一审刑事判决书.
+    let is_instance = "一二再".contains(*third) && chars.get(least + 1).is_some_and(|(_, c)| *c == '审');
+    let follows = RIGHT.contains(*third) || is_instance;
     let name = if follows { short } else { long };
     let is_place = rest[name.len()..].starts_with(|c: char| PLACES.contains(c)) || PLACES.contains(*third);
     // 梁还准备了: a surname that stands for a name, and a word after it.
