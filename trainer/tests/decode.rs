@@ -5,28 +5,16 @@ mod support;
 
 use candle_core::{Device, Tensor};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use support::flat;
+use support::{flat, half, index, single};
 use trainer::ops::{
     Machine, Options,
     attention::{self, Heads, Mixed, Texts},
     cross_entropy,
     decode::{self, Cache, Places},
     likeliest::likeliest,
-    memory::{Class, Kind, Layout, Matrix},
+    memory::{Layout, Matrix},
     rope::{Angles, Turn, rope},
 };
-
-fn half(layout: &mut Layout, rows: usize, columns: usize) -> Matrix {
-    layout.matrix(Class::Workspace, Kind::Half, rows, columns)
-}
-
-fn single(layout: &mut Layout, rows: usize, columns: usize) -> Matrix {
-    layout.matrix(Class::Workspace, Kind::Single, rows, columns)
-}
-
-fn index(layout: &mut Layout, columns: usize) -> Matrix {
-    layout.matrix(Class::Workspace, Kind::Index, 1, columns)
-}
 
 fn fill(on: &mut Machine, matrix: Matrix, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);

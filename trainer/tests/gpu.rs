@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use support::{flat, learn};
+use support::{flat, half, index, learn, single};
 use trainer::{
     Config,
     data::{
@@ -97,18 +97,6 @@ fn distance(ours: &[f64], theirs: &[f64]) -> f64 {
     let squares: f64 = ours.iter().zip(theirs).map(|(a, b)| (a - b) * (a - b)).sum();
     let scale: f64 = theirs.iter().map(|b| b * b).sum();
     if ours.iter().any(|x| x.is_nan()) { f64::NAN.max(f64::INFINITY) } else { (squares / scale.max(1e-30)).sqrt() }
-}
-
-fn half(layout: &mut Layout, rows: usize, columns: usize) -> Matrix {
-    layout.matrix(Class::Workspace, Kind::Half, rows, columns)
-}
-
-fn single(layout: &mut Layout, rows: usize, columns: usize) -> Matrix {
-    layout.matrix(Class::Workspace, Kind::Single, rows, columns)
-}
-
-fn index(layout: &mut Layout, columns: usize) -> Matrix {
-    layout.matrix(Class::Workspace, Kind::Index, 1, columns)
 }
 
 impl Pair {

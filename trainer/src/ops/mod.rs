@@ -29,6 +29,8 @@ pub mod matmul;
 pub mod memory;
 /// Numbers that follow from a place alone.
 mod noise;
+/// The indices of a batch.
+pub mod pieces;
 /// Root-mean-square norm.
 pub mod rms_norm;
 /// Rotary position embedding.

@@ -18,6 +18,7 @@ use trainer::{
         lora::Lora,
         weights::{self, Weights},
     },
+    ops::memory::{Class, Kind, Layout, Matrix},
 };
 use vocab::{
     Tokenizer,
@@ -106,4 +107,19 @@ pub fn error(ours: &[f64], theirs: &[f64]) -> f64 {
 pub fn flat(tensor: &Tensor) -> Vec<f64> {
     let flat = tensor.flatten_all().and_then(|tensor| tensor.to_dtype(DType::F64)).expect("flat");
     flat.to_vec1().expect("numbers")
+}
+
+/// A matrix of halves.
+pub fn half(layout: &mut Layout, rows: usize, columns: usize) -> Matrix {
+    layout.matrix(Class::Workspace, Kind::Half, rows, columns)
+}
+
+/// A matrix of singles.
+pub fn single(layout: &mut Layout, rows: usize, columns: usize) -> Matrix {
+    layout.matrix(Class::Workspace, Kind::Single, rows, columns)
+}
+
+/// A row of indices.
+pub fn index(layout: &mut Layout, columns: usize) -> Matrix {
+    layout.matrix(Class::Workspace, Kind::Index, 1, columns)
 }

@@ -5,12 +5,11 @@ use trainer::ops::{
     attention::{Heads, Texts},
     decode::Places,
     memory::Matrix,
+    pieces::{ALIGNMENT, Pieces},
 };
 
 use crate::model::Place;
 
-/// Pieces begin at a multiple of so many indices, for 16-byte accesses.
-const ALIGNMENT: usize = 64;
 /// Rows of which products are tried out beforehand, and kernels chosen; a text's place and length are likewise rounded
 /// up, so that few shapes occur.
 const FEW_ROWS: usize = 64;
@@ -41,8 +40,7 @@ pub fn is_few(rows: usize) -> bool {
 /// Tokens in the order in which they are computed.
 #[derive(Debug, Default)]
 pub struct Batch {
-    values: Vec<i32>,
-    pieces: Vec<(usize, usize)>,
+    pieces: Pieces,
     /// Tokens of beginnings of texts, and single ones after them.
     pub num_whole: usize,
     pub num_single: usize,
@@ -108,35 +106,28 @@ impl Batch {
             ..Self::default()
         };
         let filling = std::iter::repeat_n(0, filled(places.len(), most) - places.len());
-        batch.push(order.iter().map(|at| places[*at].token as i32).chain(filling));
-        batch.push(order.iter().map(|at| places[*at].slot as i32));
-        batch.push(order.iter().map(|at| places[*at].position as i32));
+        batch.pieces.push(order.iter().map(|at| places[*at].token as i32).chain(filling));
+        batch.pieces.push(order.iter().map(|at| places[*at].slot as i32));
+        batch.pieces.push(order.iter().map(|at| places[*at].position as i32));
         // Rows beyond the beginnings look at themselves.
         let starts = ends.iter().zip(lengths()).flat_map(|(start, length)| std::iter::repeat_n(*start as i32, length));
-        batch.push(starts.chain(num_whole as i32..batch.whole_rows as i32));
+        batch.pieces.push(starts.chain(num_whole as i32..batch.whole_rows as i32));
         let num_places = lengths().len().next_power_of_two().max(MIN_PLACES);
-        batch.push(lengths().map(|length| length as i32).chain(std::iter::repeat(0)).take(num_places));
+        batch.pieces.push(lengths().map(|length| length as i32).chain(std::iter::repeat(0)).take(num_places));
         for pitch in pitches(heads) {
             let starts = ends.iter().copied().chain(std::iter::repeat(num_whole));
-            batch.push(starts.take(num_places + 1).map(|start| (start * pitch) as i32));
+            batch.pieces.push(starts.take(num_places + 1).map(|start| (start * pitch) as i32));
         }
         let mut rows = vec![0; places.len()];
         order.iter().zip(0..).for_each(|(at, row)| rows[*at] = row);
-        batch.push(wanted.iter().map(|at| rows[*at]));
-        batch.push(targets.iter().map(|target| *target as i32));
+        batch.pieces.push(wanted.iter().map(|at| rows[*at]));
+        batch.pieces.push(targets.iter().map(|target| *target as i32));
         batch
-    }
-
-    fn push(&mut self, values: impl Iterator<Item = i32>) {
-        let from = self.values.len();
-        self.values.extend(values);
-        self.pieces.push((from, self.values.len() - from));
-        self.values.resize(self.values.len().next_multiple_of(ALIGNMENT), 0);
     }
 
     /// All indices.
     pub fn values(&self) -> &[i32] {
-        &self.values
+        self.pieces.values()
     }
 
     /// The rows that attention among beginnings takes.
@@ -146,10 +137,7 @@ impl Batch {
 
     /// The batch, once its indices lie in `at`.
     pub fn input(&self, at: Matrix) -> Input {
-        let piece = |number: usize| {
-            let (from, count) = self.pieces[number];
-            at.columns(from, count)
-        };
+        let piece = |number: usize| self.pieces.of(at, number);
         let starts = piece(3);
         Input {
             tokens: piece(0),
@@ -189,10 +177,7 @@ mod tests {
         ];
         let heads = Heads { queries: 2, values: 1, size: 3 };
         let batch = Batch::of(&places, true, &[0, 3, 8], &[], heads, 200);
-        let piece = |number: usize| {
-            let (from, count) = batch.pieces[number];
-            &batch.values[from..from + count]
-        };
+        let piece = |number: usize| batch.pieces.get(number);
         assert_eq!((batch.num_whole, batch.num_single, batch.longest_kept), (5, 4, 8));
         assert_eq!(piece(0)[..9], [11, 12, 13, 17, 18, 10, 14, 15, 16]);
         assert_eq!(piece(0).len(), 16);
@@ -201,7 +186,7 @@ mod tests {
         assert_eq!(piece(4), [3, 2, 0, 0]);
         assert_eq!(piece(5), [0, 36, 60, 60, 60]);
         assert_eq!(piece(8), [5, 2, 4]);
-        assert!(batch.values.len() <= max_len(200));
+        assert!(batch.values().len() <= max_len(200));
         // Without a cache a text of one token is whole, too.
         let batch = Batch::of(&places[6..], false, &[0], &[17], heads, 200);
         assert_eq!((batch.num_whole, batch.num_single), (3, 0));

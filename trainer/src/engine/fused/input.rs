@@ -3,19 +3,22 @@
 use crate::{
     Error, Result,
     data::batch::{Batch, NO_TARGET},
-    ops::{attention::Texts, embedding::Sorted, memory::Matrix},
+    ops::{
+        attention::Texts,
+        embedding::Sorted,
+        memory::Matrix,
+        pieces::{ALIGNMENT, Pieces},
+    },
 };
 
 /// Places for texts: cuDNN makes a plan for each number of them, and places may be left over.
 const TEXT_PLACES: [usize; 6] = [4, 8, 16, 64, 128, 512];
-/// Pieces begin at a multiple of so many indices, for 16-byte accesses.
-const ALIGNMENT: usize = 64;
 
 /// Indices by what they are for.
 #[derive(Debug, Default)]
 pub(super) struct Indices {
-    values: Vec<i32>,
-    pieces: Vec<(usize, usize)>,
+    num_tokens: usize,
+    pieces: Pieces,
 }
 
 /// A batch on a device.
@@ -67,7 +70,7 @@ impl Indices {
         }
         let texts = texts(batch);
         let places = places(texts.len());
-        let mut indices = Self::default();
+        let mut indices = Pieces::default();
         indices.push(tokens.iter().map(|token| *token as i32));
         indices.push(flat(|row| &row.positions).into_iter().map(|position| position as i32));
         let learned = || (0i32..).zip(&targets).filter(|(_, target)| **target != NO_TARGET);
@@ -89,29 +92,19 @@ impl Indices {
             let starts = texts.iter().map(|(start, _)| *start).chain(std::iter::repeat(tokens.len()));
             indices.push(starts.take(places + 1).map(|start| (start * pitch) as i32));
         }
-        Ok(indices)
-    }
-
-    fn push(&mut self, values: impl IntoIterator<Item = i32>) {
-        let from = self.values.len();
-        self.values.extend(values);
-        self.pieces.push((from, self.values.len() - from));
-        self.values.resize(self.values.len().next_multiple_of(ALIGNMENT), 0);
+        Ok(Self { num_tokens: tokens.len(), pieces: indices })
     }
 
     /// All of them.
     pub fn values(&self) -> &[i32] {
-        &self.values
+        self.pieces.values()
     }
 
     /// The batch, once its indices lie in `at`.
     pub fn input(&self, at: Matrix, longest: usize) -> Input {
-        let piece = |number: usize| {
-            let (from, count) = self.pieces[number];
-            at.columns(from, count)
-        };
+        let piece = |number: usize| self.pieces.of(at, number);
         Input {
-            num_tokens: self.pieces[0].1,
+            num_tokens: self.num_tokens,
             tokens: piece(0),
             positions: piece(1),
             learned: piece(2),
@@ -156,17 +149,14 @@ mod tests {
         };
         let batch = Batch { rows: vec![row([5, 3, 5, 9], [0, 0, 1, 1]), row([3, 3, 1, 2], [0, 0, 0, 0])] };
         let indices = Indices::of(&batch, 10, Pitches { qkv: 12, out: 4, lse: 2 }).unwrap();
-        let piece = |number: usize| {
-            let (from, count) = indices.pieces[number];
-            &indices.values[from..from + count]
-        };
+        let piece = |number: usize| indices.pieces.get(number);
         assert_eq!(piece(0), [5, 3, 5, 9, 3, 3, 1, 2]);
         assert_eq!((piece(2), piece(3)), (&[0, 2, 4, 6][..], &[3, 9, 3, 2][..]));
         assert_eq!((piece(4), piece(5)), (&[0, 1, 2, 5, 7, 8][..], &[6, 7, 1, 4, 5, 0, 2, 3][..]));
         assert_eq!((piece(6), piece(7)), (&[0, 0, 2, 2, 4, 4, 4, 4][..], &[2, 2, 4, 4, 8, 8, 8, 8][..]));
         assert_eq!(piece(8), [2, 2, 4, 0]);
         assert_eq!(piece(9), [0, 24, 48, 96, 96]);
-        assert!(indices.values.len() <= max_len(8));
+        assert!(indices.values().len() <= max_len(8));
         let error = Indices::of(&batch, 9, Pitches { qkv: 1, out: 1, lse: 1 }).unwrap_err().to_string();
         assert!(error.contains("token 9 has no row"), "{error}");
     }
