@@ -42,6 +42,15 @@ fn items(folder: &Path) {
     put(&folder.join("zero_shot/3-4.json"), list("刑期:4个月", 3).to_string());
 }
 
+/// Train a tiny model, and export it: `run` and `run/model`.
+fn trained(folder: &Path) {
+    let config = train::tiny(folder, &[]);
+    for arguments in [["train", arg(&config)], ["export", arg(&folder.join("run"))]] {
+        let output = program("trainer").args(arguments).output().expect("trainer starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
 /// The small model that tells stories. Its tokenizer takes spaces away that stand beside others, which ours do not know;
 /// the copy has this turned off.
 fn stories(folder: &Path) -> Option<PathBuf> {
@@ -62,11 +71,7 @@ fn stories(folder: &Path) -> Option<PathBuf> {
 fn a_run_answers_as_its_exported_model_does_and_killed_runs_go_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    let config = train::tiny(folder.path(), &[]);
-    for arguments in [["train", arg(&config)], ["export", arg(&path("run"))]] {
-        let output = program("trainer").args(arguments).output().expect("trainer starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
+    trained(folder.path());
     records(&path("in.jsonl"), 40);
     let infer = |model: &Path, out: &Path| {
         let mut command = program("evaluator");
@@ -101,11 +106,7 @@ fn a_run_answers_as_its_exported_model_does_and_killed_runs_go_on() {
 fn a_configuration_is_evaluated_whole_on_one_page() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    let config = train::tiny(folder.path(), &[]);
-    for arguments in [["train", arg(&config)], ["export", arg(&path("run"))]] {
-        let output = program("trainer").args(arguments).output().expect("trainer starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
+    trained(folder.path());
     items(&path("items"));
     let evaluation = format!(
         "corpus = '{shards}'\noutput = '{out}'\ntemplate = 'alpaca'\n\

@@ -16,7 +16,7 @@ use crate::{
     lawbench::{NUM_ITEMS, Rule, Task, Told, read_told, task},
     proofreading::{Proofread, Proofreader},
     score::{Verdict, judge, load_words},
-    stats::{Bootstrap, Interval, Sample, mean},
+    stats::{Bootstrap, Interval, Sample, mean, sorted},
 };
 
 /// The score of a model in a task.
@@ -193,11 +193,6 @@ fn is_proofreading(row: &Row) -> bool {
     task(row.task).is_some_and(|(_, task)| task.rule == Rule::Edits)
 }
 
-fn sorted(mut draws: Vec<f64>) -> Vec<f64> {
-    draws.sort_unstable_by(f64::total_cmp);
-    draws
-}
-
 /// A file of answers.
 struct Predictions {
     model: String,
@@ -212,9 +207,7 @@ struct Predictions {
 /// # Errors
 /// A folder without such files; a file that cannot be read or is not of that form.
 pub fn score(folder: &Path, split: &str, mode: Mode, proofreader: Option<&Proofreader>) -> Result<Scores> {
-    let below_split = folder.join(split);
-    let folder = if below_split.is_dir() { &below_split } else { folder };
-    let (files, warnings) = find(folder)?;
+    let (files, warnings) = find(&of_split(folder, split))?;
     score_files(&files, warnings, &Scorer { split, mode, proofreader })
 }
 
@@ -300,6 +293,12 @@ fn find_of_model(folder: &Path, warnings: &mut Vec<String>) -> Result<BTreeMap<u
         }
     }
     Ok(files)
+}
+
+/// The folder of a split in a folder, or the folder itself where there is none.
+pub(crate) fn of_split(folder: &Path, split: &str) -> PathBuf {
+    let below_split = folder.join(split);
+    if below_split.is_dir() { below_split } else { folder.to_owned() }
 }
 
 /// The visible entries of a folder, by name.

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::Kept;
+use super::{Kept, Log};
 use crate::{
-    Mode,
+    Error, Mode, Result,
     generate::Stop,
-    lawbench::{Answer, Task},
+    lawbench::{Answer, Task, read_told, task},
+    run::Scores,
     score::judge,
 };
 
@@ -39,12 +40,27 @@ pub struct Failures {
 }
 
 impl Failures {
-    pub(crate) fn of<'a>(
-        model: &str,
-        task: &Task,
-        answers: impl Iterator<Item = (&'a Kept, &'a str)>,
-        mode: Mode,
-    ) -> Self {
+    /// Those of each file of answers beside which a file says how they ended.
+    ///
+    /// # Errors
+    /// A file that is not of its form, or answers to items that there are not.
+    pub fn of_scores(scores: &Scores) -> Result<Vec<Self>> {
+        let mut all = Vec::new();
+        for (file, row) in scores.files.iter().zip(&scores.rows) {
+            let log = file.with_extension("jsonl");
+            let Some((_, task)) = task(row.task).filter(|_| log.exists()) else { continue };
+            let (kept, told) = (Log::read(&log)?, read_told(file)?);
+            if let Some(kept) = kept.iter().find(|kept| kept.item >= told.len()) {
+                let what = format!("item {}, and {} has {} items", kept.item, file.display(), told.len());
+                return Err(Error::invalid(&log, what));
+            }
+            let answers = kept.iter().map(|kept| (kept, told[kept.item].answer.reference.as_str()));
+            all.push(Self::of(&row.model, task, answers, scores.mode));
+        }
+        Ok(all)
+    }
+
+    fn of<'a>(model: &str, task: &Task, answers: impl Iterator<Item = (&'a Kept, &'a str)>, mode: Mode) -> Self {
         let mut all = Self { model: model.into(), task: task.id.into(), ..Self::default() };
         for (answer, reference) in answers {
             all.items += 1;

@@ -94,25 +94,25 @@ pub fn lawbench(options: Options, split: &str) -> Result<(Scores, Vec<Failures>,
     let Options { session, asked } = options;
     let tasks = read(&asked.items, split, &asked.tasks)?;
     let session = Session::open(session)?;
-    let failures = answer_tasks(&session, &tasks, &asked, split)?;
+    answer_tasks(&session, &tasks, &asked, split)?;
     let folder = asked.out.join(split).join(&session.model.name);
     let is_here = |_: &str, task: &str| tasks.iter().any(|(here, _)| here.id == task);
     let mut scores = run::score_model(&folder, split, asked.mode)?;
     scores.retain(is_here);
+    let failures = Failures::of_scores(&scores)?;
     Ok((scores, failures, folder))
 }
 
-/// Answer the items of `split`: how the answers ended.
+/// Answer the items of `split`.
 ///
 /// # Errors
 /// Items that are none, answers that were made otherwise.
-pub fn answer(session: &Session, asked: &Asked, split: &str) -> Result<Vec<Failures>> {
+pub fn answer(session: &Session, asked: &Asked, split: &str) -> Result<()> {
     answer_tasks(session, &read(&asked.items, split, &asked.tasks)?, asked, split)
 }
 
-fn answer_tasks(session: &Session, tasks: &[Items], asked: &Asked, split: &str) -> Result<Vec<Failures>> {
+fn answer_tasks(session: &Session, tasks: &[Items], asked: &Asked, split: &str) -> Result<()> {
     let folder = asked.out.join(split).join(&session.model.name);
-    let mut failures = Vec::new();
     for (task, items) in tasks {
         let record = |item: &Item| Record { instruction: item.prompt(), ..Record::default() };
         let prompts = session.prompts(&items.iter().map(record).collect::<Vec<_>>())?;
@@ -120,10 +120,8 @@ fn answer_tasks(session: &Session, tasks: &[Items], asked: &Asked, split: &str) 
         let mut log = Log::open(&path, &session.settings(&prompts), prompts.len())?;
         session.answer(&prompts, &mut log, |_| Map::new())?;
         write(&folder.join(format!("{}.json", task.id)), items, &log)?;
-        let answers = log.records().map(|record| (record, items[record.item].answer.as_str()));
-        failures.push(Failures::of(&session.model.name, task, answers, asked.mode));
     }
-    Ok(failures)
+    Ok(())
 }
 
 /// The items of the tasks that are asked for, in the order of the tasks.
@@ -132,8 +130,7 @@ fn read(folder: &Path, split: &str, wanted: &[String]) -> Result<Vec<Items>> {
     if let Some(unknown) = wanted.iter().find(|id| ALL.iter().all(|task| task.id != id.as_str())) {
         return Err(Error::Invalid { at: "tasks".into(), what: format!("LawBench has no task `{unknown}`") });
     }
-    let below_split = folder.join(split);
-    let folder = if below_split.is_dir() { &below_split } else { folder };
+    let folder = &run::of_split(folder, split);
     let mut tasks = Vec::new();
     for task in ALL.iter().filter(|task| wanted.is_empty() || wanted.iter().any(|id| id == task.id)) {
         let path = folder.join(format!("{}.json", task.id));

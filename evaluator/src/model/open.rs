@@ -133,9 +133,7 @@ impl Model {
             sha256: [Some(read.sha256), adapter_sha256, Some(tokenizer_sha256)],
         })
     }
-}
 
-impl Model {
     /// The ids that end a text: the tokenizer's marks, of which `<s>` begins another one, and what config.json names.
     pub fn ends(&self) -> HashSet<u32> {
         let named = self.architecture.other.get("eos_token_id");

@@ -15,7 +15,6 @@ use crate::{
     compare::{Comparison, Settings, Side, compare},
     contamination::{Flagged, OfTask},
     items::TaskItems,
-    lawbench::{read_told, task},
     perplexity::Report,
     proofreading::Proofreader,
     run::{self, Mean, Row, Scores},
@@ -216,7 +215,7 @@ pub fn evaluate(request: &Request) -> Result<Evaluation> {
         predictions: predictions.collect::<Result<_>>()?,
     };
     let examples = examples(&scores)?;
-    let (citations, failures) = (citations(request, &scores)?, failures(&scores, request.mode)?);
+    let (citations, failures) = (citations(request, &scores)?, Failures::of_scores(&scores)?);
     let Extra { perplexity, held_out, contamination, warnings, .. } = request.extra.clone();
     let warnings = [warnings, scores.above_gold(), scores.warnings].concat();
     let rows = scores.rows;
@@ -254,23 +253,6 @@ fn answerers(request: &Request, scores: &Scores) -> Result<Vec<Answerer>> {
         if !all.contains(&answerer) {
             all.push(answerer);
         }
-    }
-    Ok(all)
-}
-
-/// How the answers of each file ended, where the file beside it says so.
-fn failures(scores: &Scores, mode: Mode) -> Result<Vec<Failures>> {
-    let mut all = Vec::new();
-    for (file, row) in scores.files.iter().zip(&scores.rows) {
-        let log = file.with_extension("jsonl");
-        let Some((_, task)) = task(row.task).filter(|_| log.exists()) else { continue };
-        let (kept, told) = (Log::read(&log)?, read_told(file)?);
-        if let Some(kept) = kept.iter().find(|kept| kept.item >= told.len()) {
-            let what = format!("item {}, and {} has {} items", kept.item, file.display(), told.len());
-            return Err(Error::invalid(&log, what));
-        }
-        let answers = kept.iter().map(|kept| (kept, told[kept.item].answer.reference.as_str()));
-        all.push(Failures::of(&row.model, task, answers, mode));
     }
     Ok(all)
 }

@@ -3,7 +3,7 @@
 
 use rand::RngExt;
 
-use crate::stats::{Bootstrap, Interval};
+use crate::stats::{Bootstrap, Interval, sorted};
 
 /// What samples are drawn from beside those of scores.
 const PART: u64 = 2;
@@ -17,7 +17,7 @@ pub(super) fn interval<const N: usize>(
     if documents.is_empty() {
         return None;
     }
-    let mut measured = bootstrap.draw(PART, |random| {
+    let measured = bootstrap.draw(PART, |random| {
         let mut sums = [0.0; N];
         for _ in 0..documents.len() {
             let drawn = &documents[random.random_range(0..documents.len())];
@@ -25,8 +25,7 @@ pub(super) fn interval<const N: usize>(
         }
         measure(sums)
     });
-    measured.sort_unstable_by(f64::total_cmp);
-    Interval::of_score(&measured, documents.len())
+    Interval::of_score(&sorted(measured), documents.len())
 }
 
 #[cfg(test)]

@@ -104,15 +104,19 @@ impl Sample {
 
     /// The means of samples drawn again, in ascending order.
     pub fn draw(&self, bootstrap: Bootstrap) -> Vec<f64> {
-        let mut means = self.draws(bootstrap);
-        means.sort_unstable_by(f64::total_cmp);
-        means
+        sorted(self.draws(bootstrap))
     }
 
     /// The means of samples drawn again, in the order in which they are drawn.
     pub fn draws(&self, bootstrap: Bootstrap) -> Vec<f64> {
         bootstrap.draw(0, |random| self.strata.iter().map(|cases| sum_of_drawn(cases, random)).sum())
     }
+}
+
+/// Draws in ascending order.
+pub(crate) fn sorted(mut draws: Vec<f64>) -> Vec<f64> {
+    draws.sort_unstable_by(f64::total_cmp);
+    draws
 }
 
 fn sum_of_drawn(cases: &[f64], random: &mut Random) -> f64 {

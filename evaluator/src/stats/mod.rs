@@ -6,6 +6,7 @@ mod bootstrap;
 mod holm;
 mod mcnemar;
 
+pub(crate) use bootstrap::sorted;
 pub use bootstrap::{Bootstrap, Interval, MIN_CASES, Sample, Value};
 pub use holm::holm;
 pub use mcnemar::mcnemar;

@@ -19,6 +19,7 @@ use crate::{
     perplexity::{OfModel, Report, Windows, documents},
     proofreading::{MAX_ALIGNMENTS, Proofreader},
     report::json_lines,
+    run::of_split,
     stats::Bootstrap,
     write_file,
 };
@@ -104,9 +105,8 @@ fn check(config: &Config, answers: &Answers) -> Result<()> {
 
 /// Look for the items in the corpus: the file of what was found.
 fn flagged(config: &Config, asked: &Lawbench, extra: &mut Extra) -> Result<PathBuf> {
-    let below_split = asked.items.join(&asked.split);
-    let items = if below_split.is_dir() { &below_split } else { &asked.items };
-    let contamination = look(items, &config.corpus, asked.flag_from)?;
+    let items = of_split(&asked.items, &asked.split);
+    let contamination = look(&items, &config.corpus, asked.flag_from)?;
     extra.contamination = by_task(&contamination.findings);
     let path = config.output.join("contamination.jsonl");
     write_file(&path, json_lines(&contamination.findings).as_bytes())?;
